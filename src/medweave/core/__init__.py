@@ -1,0 +1,1 @@
+"""Errors, registries and logging: what every other package stands on (standard library only)."""

@@ -1,0 +1,86 @@
+"""The errors of medweave.
+
+    MedweaveError            exit 1
+    ├── DataError            the images, masks or tables are wrong
+    ├── RunError             a run or bundle cannot be used or written
+    ├── DependencyError      an optional package is absent
+    └── UsageError           exit 2: the command or the recipe is wrong
+        └── RecipeError      carries every problem of the recipe at once
+
+A message is one line: what is wrong (where): got …; wanted …. Fix: ….
+"""
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+
+class MedweaveError(Exception):
+    """Base of every error that medweave raises on purpose.
+
+    Args:
+        what: What is wrong, as a sentence without its full stop.
+        where: File, case or key concerned.
+        got: What was found.
+        wanted: What would have been right.
+        fix: What to do, as a sentence.
+    """
+
+    exit_code = 1
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: object = None,
+        got: object = None,
+        wanted: object = None,
+        fix: str | None = None,
+    ) -> None:
+        self.what, self.where, self.got, self.wanted, self.fix = what, where, got, wanted, fix
+        details = [f"{label} {value}" for label, value in (("got", got), ("wanted", wanted)) if value is not None]
+        text = what if where is None else f"{what} ({where})"
+        text += f": {'; '.join(details)}" if details else ""
+        super().__init__(f"{text}. Fix: {fix}" if fix else text)
+
+
+class DataError(MedweaveError):
+    """The data on disk are absent, unreadable or inconsistent."""
+
+
+class RunError(MedweaveError):
+    """A run folder or bundle cannot be read, written or continued."""
+
+
+class DependencyError(MedweaveError):
+    """An optional dependency is needed and absent."""
+
+
+class UsageError(MedweaveError):
+    """The command was called wrongly."""
+
+    exit_code = 2
+
+
+class RecipeError(UsageError):
+    """A recipe has one or more problems.
+
+    Args:
+        source: File or library name of the recipe.
+        problems: One line a problem, each starting with the dotted key.
+    """
+
+    def __init__(self, source: object, problems: Sequence[str]) -> None:
+        self.problems = list(problems)
+        count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
+        super().__init__(f"recipe {source} has {count}:\n" + "\n".join(f"  {problem}" for problem in self.problems))
+
+
+def did_you_mean(word: str, candidates: Iterable[str]) -> str:
+    """Return " Did you mean 'x'?" for the candidate nearest to `word`, else the empty string.
+
+    Example:
+        >>> did_you_mean("hart", ["heart", "lung"])
+        " Did you mean 'heart'?"
+    """
+    matches = get_close_matches(word, list(candidates), n=1, cutoff=0.6)
+    return f" Did you mean {matches[0]!r}?" if matches else ""

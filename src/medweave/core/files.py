@@ -1,0 +1,78 @@
+"""Writing files so that a crash leaves the old one or the new one, never half of one."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from medweave.core.errors import DataError, RunError
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`, moved onto it when the block ends well and removed otherwise.
+
+    Args:
+        path: Final file; its suffixes are kept on the temporary one, for writers that choose a format by suffix.
+
+    Raises:
+        RunError: The folder cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".writing-", suffix="".join(path.suffixes[-2:]), dir=path.parent)
+    except OSError as error:
+        raise RunError(
+            "cannot write", where=path, got=error.strerror, fix="free space, or choose a writable folder."
+        ) from error
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` to `path` atomically, in UTF-8."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, content: Any) -> None:  # noqa: ANN401 -- any JSON value
+    """Write `content` to `path` as indented JSON, atomically; NaN and infinities are refused."""
+    write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:  # noqa: ANN401 -- any JSON value
+    """Read a JSON file.
+
+    Raises:
+        DataError: The file is absent or is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DataError("file not found", where=path) from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DataError("not a JSON file", where=path, got=error, fix="restore or rewrite the file.") from error
+
+
+def claim_output_folder(folder: Path) -> None:
+    """Create `folder` for new output, refusing one that already holds something.
+
+    Raises:
+        RunError: The folder holds files, or cannot be created.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        is_filled = any(folder.iterdir())
+    except OSError as error:
+        raise RunError("cannot use the output folder", where=folder, got=error.strerror, fix="choose another.") from error
+    if is_filled:
+        raise RunError("the output folder is not empty", where=folder, fix="choose a new folder or empty this one.")
