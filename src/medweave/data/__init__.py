@@ -1,0 +1,1 @@
+"""From a folder to samples: layouts, index, examination, audit, split, fingerprint, dataset."""

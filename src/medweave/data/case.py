@@ -1,0 +1,29 @@
+"""A case: one examination of one subject."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Case:
+    """One examination of one subject, as the files of a layout describe it.
+
+    Attributes:
+        case_id: Unique in its index; also the stem of every file written for the case.
+        subject_id: The person; cases of one subject never fall on two sides of a split.
+        images: Path of each image by image name ("image", "ed", "flair").
+        label_maps: Path of each label map, by the name of the image on whose grid it is drawn.
+        targets: Class name of each classification target.
+    """
+
+    case_id: str
+    subject_id: str
+    images: Mapping[str, Path]
+    label_maps: Mapping[str, Path] = field(default_factory=dict)
+    targets: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def paths(self) -> list[Path]:
+        """Every file of the case, images first."""
+        return [*self.images.values(), *self.label_maps.values()]

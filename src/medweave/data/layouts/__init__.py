@@ -1,0 +1,1 @@
+"""How folders are arranged: one layout a module, each registered by name."""
