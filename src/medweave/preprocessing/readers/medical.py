@@ -109,7 +109,7 @@ def _content_bytes(path: Path, expected: int) -> int:
     count = 0
     try:
         with gzip.open(path) as content:
-            while block := content.read(1 << 24):
+            while block := content.read(1 << 16):
                 count += len(block)
     except (EOFError, gzip.BadGzipFile, zlib.error):
         return min(count, expected - 1)
