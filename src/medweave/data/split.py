@@ -1,0 +1,141 @@
+"""Dividing the cases by subject into training, validation and test."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from medweave.core.errors import DataError
+from medweave.core.files import read_json, write_json
+from medweave.data.case import Case
+
+Part = Literal["train", "val", "test"]
+PARTS: tuple[Part, ...] = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Case ids of the three parts; no subject (nor a duplicate of one) is in two of them.
+
+    Attributes:
+        train: For fitting.
+        val: For selection.
+        test: Touched by the evaluation alone; may be empty.
+    """
+
+    train: tuple[str, ...]
+    val: tuple[str, ...]
+    test: tuple[str, ...]
+
+    def part(self, name: Part) -> tuple[str, ...]:
+        """Return the case ids of a part."""
+        return {"train": self.train, "val": self.val, "test": self.test}[name]
+
+    def save(self, path: Path) -> None:
+        """Write split.json."""
+        write_json(path, asdict(self))
+
+    @classmethod
+    def load(cls, path: Path) -> "Split":
+        """Read split.json."""
+        return cls(**{name: tuple(case_ids) for name, case_ids in read_json(path).items()})
+
+
+def draw_split(
+    cases: Sequence[Case],
+    *,
+    shares: Mapping[Part, float],
+    seed: int,
+    linked_cases: Sequence[Sequence[str]] = (),
+) -> Split:
+    """Draw the parts by subject, stratified by the first classification target where there is one.
+
+    Subjects are shuffled within each class and dealt so that every part keeps its share of every class as closely as
+    whole subjects allow (largest remainder). A part whose share is positive gets at least one subject.
+
+    Args:
+        cases: The cases to divide.
+        shares: Share of the subjects for each part, summing to 1.
+        seed: Of the shuffle; the order of `cases` does not matter.
+        linked_cases: Groups of case ids that must stay together (duplicates).
+
+    Raises:
+        DataError: There are fewer subjects than parts.
+    """
+    groups = _groups(cases, linked_cases)
+    wanted = [part for part in PARTS if shares[part] > 0]
+    if len(groups) < len(wanted):
+        raise DataError(
+            "too few subjects to split",
+            got=f"{len(groups)} {'subject' if len(groups) == 1 else 'subjects'} with labels",
+            wanted=f"at least {len(wanted)} ({', '.join(wanted)})",
+            fix="add labelled cases, or set data.split.test to 0.",
+        )
+    counts = _apportion(len(groups), [shares[part] for part in wanted], minimum=1)
+    order = _stratified_order(groups, np.random.default_rng(seed))
+    parts: dict[Part, tuple[str, ...]] = dict.fromkeys(PARTS, ())
+    # Walking along the class-interleaved order in steps of the shares gives each part its share of each class.
+    remaining = dict(zip(wanted, counts, strict=True))
+    members: dict[Part, list[str]] = defaultdict(list)
+    for position, group in enumerate(order, start=1):
+        due = max(
+            (part for part in wanted if remaining[part] > 0),
+            key=lambda part: position * shares[part] - (counts[wanted.index(part)] - remaining[part]),
+        )
+        remaining[due] -= 1
+        members[due] += [case.case_id for case in group]
+    for part in wanted:
+        parts[part] = tuple(sorted(members[part]))
+    return Split(**parts)
+
+
+def _groups(cases: Sequence[Case], linked_cases: Sequence[Sequence[str]]) -> list[list[Case]]:
+    """Join the cases of one subject, and subjects that share linked cases."""
+    leader = {case.case_id: case.case_id for case in cases}
+
+    def find(case_id: str) -> str:
+        while leader[case_id] != case_id:
+            case_id = leader[case_id]
+        return case_id
+
+    by_subject: dict[str, list[str]] = defaultdict(list)
+    for case in cases:
+        by_subject[case.subject_id].append(case.case_id)
+    for group in [*by_subject.values(), *linked_cases]:
+        known = [case_id for case_id in group if case_id in leader]
+        for case_id in known[1:]:
+            first, second = sorted((find(known[0]), find(case_id)))
+            leader[second] = first
+    groups: dict[str, list[Case]] = defaultdict(list)
+    for case in sorted(cases, key=lambda case: case.case_id):
+        groups[find(case.case_id)].append(case)
+    return [groups[name] for name in sorted(groups)]
+
+
+def _stratified_order(groups: list[list[Case]], rng: np.random.Generator) -> list[list[Case]]:
+    """Shuffle the groups so that every stretch of the order holds the classes in their overall proportion."""
+    by_class: dict[str, list[list[Case]]] = defaultdict(list)
+    for group in groups:
+        classes = Counter(next(iter(case.targets.values()), "") for case in group)
+        by_class[classes.most_common(1)[0][0]].append(group)
+    placed: list[tuple[float, int, list[Case]]] = []
+    for rank, name in enumerate(sorted(by_class)):
+        members = by_class[name]
+        for place, member in enumerate(rng.permutation(len(members))):
+            placed.append(((place + 0.5) / len(members), rank, members[member]))
+    return [group for _, _, group in sorted(placed, key=lambda item: item[:2])]
+
+
+def _apportion(total: int, shares: Sequence[float], *, minimum: int) -> list[int]:
+    """Divide `total` by shares, rounding by largest remainder, each at least `minimum`."""
+    exact = [total * share / sum(shares) for share in shares]
+    counts = [int(value) for value in exact]
+    for index in sorted(range(len(shares)), key=lambda i: counts[i] - exact[i])[: total - sum(counts)]:
+        counts[index] += 1
+    while min(counts) < minimum:
+        counts[counts.index(max(counts))] -= 1
+        counts[counts.index(min(counts))] += 1
+    return counts

@@ -1,0 +1,1 @@
+"""Recipes: the schema, the loader and the library of studies."""

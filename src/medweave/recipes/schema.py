@@ -1,0 +1,280 @@
+"""The recipe: everything that defines a study, validated, frozen, unknown keys refused.
+
+Defaults live here and in the signatures of registered components, nowhere else. A component (encoder, loss, …) is
+written `{name: dice_ce, weight: 1.0, batch: true}`; its parameters are checked against the component's signature by
+`medweave.building.components`.
+"""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+Auto = Literal["auto"]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+PositiveInt = Annotated[int, Field(gt=0)]
+PositiveFloat = Annotated[float, Field(gt=0)]
+Size = Annotated[tuple[PositiveInt, ...], Field(min_length=2, max_length=3)]
+Spacing = Annotated[tuple[PositiveFloat, ...], Field(min_length=2, max_length=3)]
+
+
+def _name_only(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
+
+
+class Section(BaseModel):
+    """A part of a recipe."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Component(BaseModel):
+    """A registered component by name, with its parameters beside the name."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True)
+
+    name: str
+    """Registered name; `medweave recipes components` lists them."""
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters as written, without the name."""
+        return dict(self.model_extra or {})
+
+
+ComponentField = Annotated[Component, BeforeValidator(_name_only)]
+
+
+class Input(Section):
+    """One input of the model: one image, or several images stacked as channels."""
+
+    spatial_dims: Literal[2, 3] = 3
+    """2 for images such as radiographs, 3 for volumes."""
+    channels: tuple[str, ...] = ("image",)
+    """Names of the images (as the layout names them), one a channel."""
+
+
+class SegmentationHead(Section):
+    """A task: a label for every voxel of an image."""
+
+    kind: Literal["segmentation"] = "segmentation"
+    """The kind of task."""
+    structures: Annotated[dict[str, Annotated[int, Field(ge=1, le=255)]], Field(min_length=1)]
+    """Value of each structure in the label maps."""
+    of: str | None = None
+    """Name of the image on whose grid the label map is drawn; by default the first channel of the first input."""
+
+    @model_validator(mode="after")
+    def _values_are_distinct(self) -> Self:
+        if len(set(self.structures.values())) < len(self.structures):
+            raise ValueError("two structures have one value")
+        return self
+
+
+class Split(Section):
+    """Shares of the subjects for training, validation and test."""
+
+    train: Annotated[float, Field(gt=0, lt=1)] = 0.7
+    """Share for training."""
+    val: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    """Share for selection: early stopping, best epoch, thresholds."""
+    test: Annotated[float, Field(ge=0, lt=1)] = 0.15
+    """Share touched by `medweave evaluate` alone."""
+    seed: Annotated[int, Field(ge=0)] = 42
+    """Seed of the draw."""
+
+    @model_validator(mode="after")
+    def _shares_sum_to_one(self) -> Self:
+        if abs(self.train + self.val + self.test - 1) > 1e-6:
+            raise ValueError(f"train + val + test must be 1, got {self.train + self.val + self.test:g}")
+        return self
+
+
+class Data(Section):
+    """Where the study's images are and what is asked of them."""
+
+    layout: str = "auto"
+    """Name of the folder's layout, or auto."""
+    inputs: Annotated[dict[str, Input], Field(min_length=1)]
+    """The model's inputs by name."""
+    heads: Annotated[dict[str, SegmentationHead], Field(min_length=1)]
+    """The model's tasks by name."""
+    split: Split = Split()
+    """How subjects are divided."""
+
+
+class Intensity(Section):
+    """Normalisation of each channel."""
+
+    name: Literal["zscore", "percentile", "range", "minmax", "none"] = "zscore"
+    """zscore: mean 0, deviation 1; percentile, range (a CT window in HU), minmax: to the interval 0 to 1."""
+    lower: float | None = None
+    """Lower percentile (zscore: clip, percentile) or value (range)."""
+    upper: float | None = None
+    """Upper percentile or value."""
+    only_nonzero: bool = False
+    """Take the statistics over non-zero voxels."""
+
+    @model_validator(mode="after")
+    def _bounds_fit(self) -> Self:
+        if self.name in ("percentile", "range") and (self.lower is None or self.upper is None):
+            raise ValueError(f"intensity {self.name} needs lower and upper")
+        if self.lower is not None and self.upper is not None and self.lower >= self.upper:
+            raise ValueError("lower must be below upper")
+        return self
+
+
+class Crop(Section):
+    """Crop to the box of voxels brighter than a threshold."""
+
+    above: float = 0.0
+    """Threshold in the image's own units."""
+    margin_voxels: Annotated[int, Field(ge=0)] = 0
+    """Voxels kept around the box."""
+
+
+class Preprocessing(Section):
+    """The deterministic path of one input from file to array."""
+
+    orientation: Annotated[str, Field(pattern="^([RL][AP][SI]|[RL][SI][AP]|[AP][RL][SI]|[AP][SI][RL]|[SI][RL][AP]|[SI][AP][RL])$")] | None = None
+    """Letters that the axes run towards (LPS, RAS, …), or null to keep each file's axes."""
+    spacing_mm: Spacing | Auto | None = None
+    """Spacing to resample to; auto: the training cases' median; null: as the file has it."""
+    interpolation: Literal["linear", "cubic"] = "linear"
+    """For images."""
+    label_resampling: Literal["nearest", "majority"] = "nearest"
+    """For label maps."""
+    crop: Crop | None = None
+    """Crop to the foreground, before normalisation."""
+    size_voxels: Size | None = None
+    """Crop or pad to this size about the centre."""
+    intensity: Annotated[Intensity, BeforeValidator(_name_only)] = Intensity()
+    """Normalisation of each channel."""
+
+
+class Patches(Section):
+    """What of a case the network sees at a time."""
+
+    size_voxels: Size | Auto = "auto"
+    """Size of a training patch and of the sliding window; auto: the largest training case, so whole volumes."""
+    foreground: Fraction = 0.67
+    """Share of the patches that are centred on a voxel of a structure; the others are drawn anywhere."""
+    per_case: PositiveInt = 1
+    """Patches drawn from each case in an epoch."""
+    overlap: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    """Overlap of neighbouring windows in validation and prediction."""
+
+
+class Model(Section):
+    """Encoder (one an input), fusion, heads."""
+
+    encoders: dict[str, ComponentField]
+    """Encoder of each input."""
+    fusion: ComponentField = Component(name="single")
+    """How the inputs' features become one."""
+    heads: dict[str, ComponentField]
+    """Network of each head."""
+
+
+class EarlyStopping(Section):
+    """Stop when the monitored value no longer improves."""
+
+    monitor: str = "val/score"
+    """Value that also chooses the best checkpoint; val/score is the mean over heads, higher is better."""
+    patience: PositiveInt | None = None
+    """Validations without improvement before stopping; null: never."""
+
+
+class Training(Section):
+    """The loop."""
+
+    max_epochs: PositiveInt = 100
+    """Epochs at most."""
+    batch_size: PositiveInt = 2
+    """Patches (or whole cases) in a step."""
+    accumulate_batches: PositiveInt = 1
+    """Batches whose gradients are summed before a step of the optimizer."""
+    gradient_clip_norm: PositiveFloat | None = 1.0
+    """Upper bound of the gradient's norm; null: none."""
+    early_stopping: EarlyStopping = EarlyStopping()
+    """When to stop, and what is best."""
+    validate_every_epochs: PositiveInt = 1
+    """Epochs between validations."""
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """auto measures a training step in each precision that the device has and takes the fastest."""
+    max_time: Annotated[str, Field(pattern=r"^\d+:\d{2}:\d{2}$")] | None = None
+    """Longest duration as hours:minutes:seconds; null: none."""
+    loader_workers: Annotated[int, Field(ge=0)] | Auto = "auto"
+    """Processes that load and augment; auto: by the machine's cores."""
+    seed: Annotated[int, Field(ge=0)] = 42
+    """Seed of weights, data order, patches, augmentation and dropout."""
+
+
+class Prediction(Section):
+    """How a trained model predicts."""
+
+    flips: bool = False
+    """Average over mirrored copies of the input (test-time augmentation)."""
+    largest_component: bool = False
+    """Keep only the largest connected component of each structure."""
+
+
+class Recipe(Section):
+    """A study."""
+
+    name: str
+    """Name of the study."""
+    plugins: tuple[str, ...] = ()
+    """Modules to import for their registered components."""
+    data: Data
+    """Inputs, tasks, split."""
+    preprocessing: dict[str, Preprocessing] = {}
+    """Preprocessing of each input."""
+    patches: Patches | None = None
+    """Training patches; null: whole cases, which must then have one size."""
+    augmentation: tuple[ComponentField, ...] = ()
+    """Random transforms of training samples, in order."""
+    model: Model
+    """The network."""
+    losses: dict[str, ComponentField]
+    """Loss of each head, with its weight."""
+    optimizer: ComponentField = Component(name="adamw")
+    """The optimizer."""
+    scheduler: ComponentField = Component(name="constant")
+    """The learning rate's course."""
+    training: Training = Training()
+    """The loop."""
+    prediction: Prediction = Prediction()
+    """How the model predicts."""
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> Self:
+        problems = [
+            f"{section}: {key!r} is not one of data.{kind}: {', '.join(known)}"
+            for section, kind, keys, known in (
+                ("preprocessing", "inputs", self.preprocessing, self.data.inputs),
+                ("model.encoders", "inputs", self.model.encoders, self.data.inputs),
+                ("model.heads", "heads", self.model.heads, self.data.heads),
+                ("losses", "heads", self.losses, self.data.heads),
+            )
+            for key in keys
+            if key not in known
+        ]
+        problems += [
+            f"{section}: {name!r} of data.{kind} is missing"
+            for section, kind, keys, known in (
+                ("model.encoders", "inputs", self.model.encoders, self.data.inputs),
+                ("model.heads", "heads", self.model.heads, self.data.heads),
+                ("losses", "heads", self.losses, self.data.heads),
+            )
+            for name in known
+            if name not in keys
+        ]
+        images = {channel for source in self.data.inputs.values() for channel in source.channels}
+        problems += [
+            f"data.heads.{name}.of: {head.of!r} is no channel of an input: {', '.join(sorted(images))}"
+            for name, head in self.data.heads.items()
+            if head.of is not None and head.of not in images
+        ]
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self

@@ -1,0 +1,1 @@
+"""The folder that one training leaves: its paths, its manifest, its checkpoints."""
