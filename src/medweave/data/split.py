@@ -75,18 +75,16 @@ def draw_split(
             fix="add labelled cases, or set data.split.test to 0.",
         )
     counts = _apportion(len(groups), [shares[part] for part in wanted], minimum=1)
-    order = _stratified_order(groups, np.random.default_rng(seed))
-    parts: dict[Part, tuple[str, ...]] = dict.fromkeys(PARTS, ())
-    # Walking along the class-interleaved order in steps of the shares gives each part its share of each class.
     remaining = dict(zip(wanted, counts, strict=True))
     members: dict[Part, list[str]] = defaultdict(list)
-    for position, group in enumerate(order, start=1):
-        due = max(
-            (part for part in wanted if remaining[part] > 0),
-            key=lambda part: position * shares[part] - (counts[wanted.index(part)] - remaining[part]),
-        )
-        remaining[due] -= 1
-        members[due] += [case.case_id for case in group]
+    for stratum in _strata(groups, np.random.default_rng(seed)):
+        owed = {part: shares[part] * len(stratum) for part in wanted}
+        for group in stratum:
+            open_parts = [part for part in wanted if remaining[part] > 0]
+            due = max(open_parts, key=lambda part: (owed[part], remaining[part]))  # noqa: B023 -- used at once
+            owed[due] -= 1
+            remaining[due] -= 1
+            members[due] += [case.case_id for case in group]
     for part in wanted:
         parts[part] = tuple(sorted(members[part]))
     return Split(**parts)
@@ -115,18 +113,13 @@ def _groups(cases: Sequence[Case], linked_cases: Sequence[Sequence[str]]) -> lis
     return [groups[name] for name in sorted(groups)]
 
 
-def _stratified_order(groups: list[list[Case]], rng: np.random.Generator) -> list[list[Case]]:
-    """Shuffle the groups so that every stretch of the order holds the classes in their overall proportion."""
+def _strata(groups: list[list[Case]], rng: np.random.Generator) -> list[list[list[Case]]]:
+    """Put the groups of one class together, each class in random order."""
     by_class: dict[str, list[list[Case]]] = defaultdict(list)
     for group in groups:
         classes = Counter(next(iter(case.targets.values()), "") for case in group)
         by_class[classes.most_common(1)[0][0]].append(group)
-    placed: list[tuple[float, int, list[Case]]] = []
-    for rank, name in enumerate(sorted(by_class)):
-        members = by_class[name]
-        for place, member in enumerate(rng.permutation(len(members))):
-            placed.append(((place + 0.5) / len(members), rank, members[member]))
-    return [group for _, _, group in sorted(placed, key=lambda item: item[:2])]
+    return [[by_class[name][member] for member in rng.permutation(len(by_class[name]))] for name in sorted(by_class)]
 
 
 def _apportion(total: int, shares: Sequence[float], *, minimum: int) -> list[int]:

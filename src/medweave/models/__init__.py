@@ -1,0 +1,1 @@
+"""Networks: encoders, fusion, decoders, heads and the multi-task model that joins them."""

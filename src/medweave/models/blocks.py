@@ -1,0 +1,83 @@
+"""Normalisation layers and convolution blocks that the encoders and decoders share."""
+
+from typing import Literal
+
+from monai.networks.layers.factories import Conv
+from torch import Tensor, nn
+
+Norm = Literal["batch", "instance", "group"]
+
+
+def make_norm(norm: Norm, channels: int, *, spatial_dims: int) -> nn.Module:
+    """Return a normalisation layer.
+
+    Args:
+        norm: "batch", "instance" (affine) or "group" (8 channels a group, fewer where they do not divide).
+        channels: Channels of the input.
+        spatial_dims: 2 or 3.
+    """
+    if norm == "batch":
+        return (nn.BatchNorm2d if spatial_dims == 2 else nn.BatchNorm3d)(channels)
+    if norm == "instance":
+        return (nn.InstanceNorm2d if spatial_dims == 2 else nn.InstanceNorm3d)(channels, affine=True)
+    groups = next(count for count in range(max(channels // 8, 1), 0, -1) if channels % count == 0)
+    return nn.GroupNorm(groups, channels)
+
+
+class DoubleConv(nn.Sequential):
+    """Two times 3x3(x3) convolution with bias, normalisation and ReLU (Ronneberger et al., MICCAI 2015).
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        norm: Kind of normalisation.
+        spatial_dims: 2 or 3.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, *, norm: Norm, spatial_dims: int) -> None:
+        convolution = Conv[Conv.CONV, spatial_dims]
+        layers: list[nn.Module] = []
+        for channels in (in_channels, out_channels):
+            layers += [
+                convolution(channels, out_channels, kernel_size=3, padding=1),
+                make_norm(norm, out_channels, spatial_dims=spatial_dims),
+                nn.ReLU(inplace=True),
+            ]
+        super().__init__(*layers)
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions with a shortcut, pooled and projected where the shape changes (He et al., CVPR 2016, "D").
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        stride: Of the first convolution.
+        norm: Kind of normalisation.
+        spatial_dims: 2 or 3.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, *, stride: int, norm: Norm, spatial_dims: int) -> None:
+        super().__init__()
+        convolution = Conv[Conv.CONV, spatial_dims]
+        self.body = nn.Sequential(
+            convolution(in_channels, out_channels, kernel_size=3, padding=1, stride=stride, bias=False),
+            make_norm(norm, out_channels, spatial_dims=spatial_dims),
+            nn.LeakyReLU(0.01, inplace=True),
+            convolution(out_channels, out_channels, kernel_size=3, padding=1, bias=False),
+            make_norm(norm, out_channels, spatial_dims=spatial_dims),
+        )
+        pool = nn.AvgPool2d if spatial_dims == 2 else nn.AvgPool3d
+        shortcut: list[nn.Module] = [pool(stride)] if stride > 1 else []
+        if in_channels != out_channels:
+            shortcut += [
+                convolution(in_channels, out_channels, kernel_size=1, bias=False),
+                make_norm(norm, out_channels, spatial_dims=spatial_dims),
+            ]
+        self.shortcut = nn.Sequential(*shortcut)
+        self.activation = nn.LeakyReLU(0.01, inplace=True)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map (B, in_channels, *spatial) to (B, out_channels, *spatial / stride)."""
+        activated: Tensor = self.activation(self.body(features) + self.shortcut(features))
+        return activated

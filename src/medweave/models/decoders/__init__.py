@@ -1,0 +1,1 @@
+"""Decoders: a feature pyramid back to the input's resolution."""

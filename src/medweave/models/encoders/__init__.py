@@ -1,0 +1,1 @@
+"""Encoders: one input to a feature pyramid."""

