@@ -85,9 +85,7 @@ def draw_split(
             owed[due] -= 1
             remaining[due] -= 1
             members[due] += [case.case_id for case in group]
-    for part in wanted:
-        parts[part] = tuple(sorted(members[part]))
-    return Split(**parts)
+    return Split(**{part: tuple(sorted(members[part])) for part in PARTS})
 
 
 def _groups(cases: Sequence[Case], linked_cases: Sequence[Sequence[str]]) -> list[list[Case]]:

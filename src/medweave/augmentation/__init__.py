@@ -1,0 +1,1 @@
+"""Random transforms of training samples; the arithmetic is MONAI's."""

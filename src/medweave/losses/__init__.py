@@ -1,0 +1,1 @@
+"""Losses: one term a head, masked where the truth is absent."""

@@ -1,0 +1,46 @@
+"""Optimizers by name; each takes the parameters and its own keyword arguments, which a recipe may set."""
+
+from collections.abc import Callable, Iterable
+
+from torch import nn, optim
+
+from medweave.core.registry import Registry
+
+OptimizerFactory = Callable[..., optim.Optimizer]
+OPTIMIZERS: Registry[OptimizerFactory] = Registry("optimizer", home="medweave.optimization")
+
+
+@OPTIMIZERS.register("adam")
+def adam(
+    parameters: Iterable[nn.Parameter],
+    *,
+    lr: float = 1e-4,
+    weight_decay: float = 0.0,
+    amsgrad: bool = False,
+) -> optim.Optimizer:
+    """Adam (Kingma & Ba, ICLR 2015), optionally with AMSGrad; weight decay is added to the gradient."""
+    return optim.Adam(parameters, lr=lr, weight_decay=weight_decay, amsgrad=amsgrad)
+
+
+@OPTIMIZERS.register("adamw")
+def adamw(
+    parameters: Iterable[nn.Parameter],
+    *,
+    lr: float = 1e-3,
+    weight_decay: float = 1e-2,
+) -> optim.Optimizer:
+    """Adam with decoupled weight decay (Loshchilov & Hutter, ICLR 2019)."""
+    return optim.AdamW(parameters, lr=lr, weight_decay=weight_decay)
+
+
+@OPTIMIZERS.register("sgd")
+def sgd(
+    parameters: Iterable[nn.Parameter],
+    *,
+    lr: float = 1e-2,
+    momentum: float = 0.99,
+    nesterov: bool = True,
+    weight_decay: float = 3e-5,
+) -> optim.Optimizer:
+    """Stochastic gradient descent with momentum; the defaults are nnU-Net's."""
+    return optim.SGD(parameters, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)

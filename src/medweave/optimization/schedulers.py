@@ -1,0 +1,98 @@
+"""Learning-rate schedules by name; each takes the optimizer, the course of the training and its own arguments."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import optim
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
+
+from medweave.core.registry import Registry
+
+
+@dataclass(frozen=True)
+class Course:
+    """How long a training is.
+
+    Attributes:
+        epochs: Epochs planned.
+        steps_per_epoch: Optimizer steps in an epoch.
+    """
+
+    epochs: int
+    steps_per_epoch: int
+
+
+SchedulerFactory = Callable[..., LRScheduler]
+SCHEDULERS: Registry[SchedulerFactory] = Registry("scheduler", home="medweave.optimization")
+
+
+@SCHEDULERS.register("constant")
+def constant(optimizer: optim.Optimizer, course: Course, *, warmup_epochs: float = 0.0) -> LRScheduler:
+    """Keep the learning rate, after a linear warm-up."""
+    return _by_epoch(optimizer, course, lambda _: 1.0, warmup_epochs=warmup_epochs)
+
+
+@SCHEDULERS.register("step")
+def step(
+    optimizer: optim.Optimizer,
+    course: Course,
+    *,
+    step_epochs: int = 20,
+    factor: float = 0.5,
+    warmup_epochs: float = 0.0,
+) -> LRScheduler:
+    """Multiply the learning rate by `factor` every `step_epochs` epochs."""
+    return _by_epoch(optimizer, course, lambda epoch: factor ** (epoch // step_epochs), warmup_epochs=warmup_epochs)
+
+
+@SCHEDULERS.register("cosine")
+def cosine(
+    optimizer: optim.Optimizer, course: Course, *, final_factor: float = 0.0, warmup_epochs: float = 0.0
+) -> LRScheduler:
+    """Half a cosine from the learning rate to `final_factor` times it (Loshchilov & Hutter, ICLR 2017)."""
+
+    def factor(epoch: float) -> float:
+        progress = min((epoch - warmup_epochs) / max(course.epochs - warmup_epochs, 1e-9), 1.0)
+        return final_factor + (1 - final_factor) * (1 + math.cos(math.pi * progress)) / 2
+
+    return _by_epoch(optimizer, course, factor, warmup_epochs=warmup_epochs)
+
+
+@SCHEDULERS.register("polynomial")
+def polynomial(
+    optimizer: optim.Optimizer, course: Course, *, power: float = 0.9, warmup_epochs: float = 0.0
+) -> LRScheduler:
+    """Decay as (1 - progress)^power; 0.9 is nnU-Net's."""
+
+    def factor(epoch: float) -> float:
+        progress = (epoch - warmup_epochs) / max(course.epochs - warmup_epochs, 1e-9)
+        return float(max(1 - progress, 0.0) ** power)
+
+    return _by_epoch(optimizer, course, factor, warmup_epochs=warmup_epochs)
+
+
+@SCHEDULERS.register("plateau")
+def plateau(
+    optimizer: optim.Optimizer,
+    course: Course,  # noqa: ARG001 -- the contract of schedulers
+    *,
+    factor: float = 0.5,
+    patience: int = 5,
+    min_lr: float = 1e-7,
+) -> LRScheduler:
+    """Multiply the learning rate by `factor` when the monitored score has not risen for `patience` validations."""
+    return ReduceLROnPlateau(optimizer, mode="max", factor=factor, patience=patience, min_lr=min_lr)
+
+
+def _by_epoch(
+    optimizer: optim.Optimizer, course: Course, factor: Callable[[float], float], *, warmup_epochs: float
+) -> LRScheduler:
+    """Return a schedule that is asked at every step for the factor at the (fractional) epoch."""
+
+    def at_step(number: int) -> float:
+        epoch = number / course.steps_per_epoch
+        warmup = min((number + 1) / (warmup_epochs * course.steps_per_epoch), 1.0) if warmup_epochs > 0 else 1.0
+        return warmup * (factor(epoch) if epoch >= warmup_epochs else 1.0)
+
+    return LambdaLR(optimizer, at_step)
