@@ -1,0 +1,68 @@
+"""HTML pages from templates, and matplotlib figures as files or inside a page."""
+
+import base64
+import io
+from functools import lru_cache
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from matplotlib.figure import Figure
+
+from medweave.core.files import atomic_path
+
+DOTS_PER_INCH = 150
+
+
+def render_page(template: str, **context: object) -> str:
+    """Render a template of `figures/templates` to a self-contained HTML page.
+
+    Args:
+        template: File name, for instance "inspect.html.j2"; it extends "base.html.j2".
+        context: What the template names. Text is escaped; a name that is absent raises.
+    """
+    return _environment().get_template(template).render(**context)
+
+
+def figure_to_data_uri(figure: Figure) -> str:
+    """Return a figure as a PNG `data:` address for the `src` of an `<img>`."""
+    stream = io.BytesIO()
+    _write_png(figure, stream)
+    return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode('ascii')}"
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure to a PNG file, atomically."""
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        _write_png(figure, stream)
+
+
+def _write_png(figure: Figure, stream: io.BytesIO | io.BufferedWriter) -> None:
+    figure.savefig(stream, format="png", dpi=DOTS_PER_INCH)
+
+
+@lru_cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("medweave.figures"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["number"] = format_number
+    return environment
+
+
+def format_number(value: float, digits: int = 3) -> str:
+    """Write a number for people: thousands grouped, and no digit before the point dropped below ten million.
+
+    Args:
+        value: The number; a whole number (int) is written in full.
+        digits: Significant digits of any other.
+
+    Example:
+        >>> format_number(1234567), format_number(0.012345), format_number(1234.6)
+        ('1,234,567', '0.0123', '1,235')
+    """
+    is_long = 10 ** (digits - 1) <= abs(value) < 1e7
+    return f"{value:,.0f}" if isinstance(value, int) or is_long else f"{value:.{digits}g}"

@@ -1,0 +1,50 @@
+import base64
+from pathlib import Path
+
+import pytest
+from jinja2 import TemplateNotFound
+from PIL import Image
+
+from medweave.figures.page import figure_to_data_uri, format_number, render_page, save_figure
+from medweave.figures.style import new_figure
+
+
+def test_base_page_needs_nothing_from_outside() -> None:
+    page = render_page("base.html.j2")
+    assert page.startswith("<!doctype html>")
+    assert "http" not in page
+    assert "<script" not in page
+
+
+def test_an_unknown_template_is_refused() -> None:
+    with pytest.raises(TemplateNotFound, match="absent"):
+        render_page("absent.html.j2")
+
+
+def test_figure_becomes_a_png_address() -> None:
+    kind, content = figure_to_data_uri(new_figure(1, 1)).split(",")
+    assert kind == "data:image/png;base64"
+    assert base64.b64decode(content).startswith(b"\x89PNG")
+
+
+def test_figure_is_saved_at_its_size(tmp_path: Path) -> None:
+    save_figure(new_figure(2, 1), tmp_path / "figures" / "empty.png")
+    with Image.open(tmp_path / "figures" / "empty.png") as image:
+        assert image.size == (300, 150)
+    assert [path.name for path in (tmp_path / "figures").iterdir()] == ["empty.png"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (7, "7"),
+        (12345678, "12,345,678"),
+        (0.5, "0.5"),
+        (0.012345, "0.0123"),
+        (99.94, "99.9"),
+        (1234.6, "1,235"),
+        (2e9, "2e+09"),
+    ],
+)
+def test_numbers_are_written_for_people(value: float, text: str) -> None:
+    assert format_number(value) == text
