@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score, jaccard_score, precision_score, recall_score
+
+from medweave.metrics.overlap import Counts, confusion, dice, iou, precision, sensitivity
+
+
+def test_counts_of_hand_drawn_masks():
+    predicted = np.array([[1, 1, 0], [0, 1, 0]], dtype=bool)
+    truth = np.array([[1, 0, 0], [0, 1, 1]], dtype=bool)
+    counts = confusion(predicted, truth)
+    assert counts == Counts(both=2, predicted_only=1, truth_only=1)
+    assert (counts.predicted, counts.truth) == (3, 3)
+    assert dice(counts) == pytest.approx(4 / 6)
+    assert iou(counts) == pytest.approx(2 / 4)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_scores_equal_scikit_learn(seed):
+    rng = np.random.default_rng(seed)
+    predicted, truth = rng.random((2, 9, 8, 7)) < rng.uniform(0.2, 0.8)
+    counts = confusion(predicted, truth)
+    flat = truth.ravel(), predicted.ravel()
+    assert dice(counts) == pytest.approx(f1_score(*flat))
+    assert iou(counts) == pytest.approx(jaccard_score(*flat))
+    assert precision(counts) == pytest.approx(precision_score(*flat))
+    assert sensitivity(counts) == pytest.approx(recall_score(*flat))
+
+
+@pytest.mark.parametrize("score", [dice, iou, precision, sensitivity])
+def test_two_empty_masks_agree_perfectly(score):
+    assert score(Counts(0, 0, 0)) == 1.0
+
+
+@pytest.mark.parametrize("counts", [Counts(0, 5, 0), Counts(0, 0, 5)])
+@pytest.mark.parametrize("score", [dice, iou, precision, sensitivity])
+def test_one_empty_mask_scores_zero(score, counts):
+    assert score(counts) == 0.0
