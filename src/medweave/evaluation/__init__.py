@@ -1,0 +1,1 @@
+"""Judging a model: case, structure, interval, comparison, report."""

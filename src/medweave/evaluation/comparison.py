@@ -1,0 +1,158 @@
+"""Comparing runs on the cases that all of them scored."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from medweave.core.errors import DataError
+from medweave.evaluation.statistics import holm, paired_difference
+from medweave.metrics.mask_metric import METRICS
+
+KEYS = ["head", "structure", "case_id"]
+COMPARED_METRICS = ("dice", "hd95_mm", "nsd_2mm")
+
+
+@dataclass(frozen=True)
+class ComparisonRow:
+    """Two runs compared by one metric on one structure.
+
+    Attributes:
+        head: Segmentation head.
+        structure: Structure.
+        metric: Metric.
+        first: Name of the first run.
+        second: Name of the second run.
+        first_mean: Mean of the first run over the common cases.
+        second_mean: Mean of the second run over the same cases.
+        difference: Mean of second minus first.
+        ci95: Interval of the difference; None for its ends where there is one subject.
+        p_value: Of the Wilcoxon signed-rank test over subjects.
+        p_holm: The same, adjusted for all rows of the table.
+        better: Run that is better where `p_holm` is below 0.05, else None.
+        n_cases: Common cases of this structure.
+    """
+
+    head: str
+    structure: str
+    metric: str
+    first: str
+    second: str
+    first_mean: float
+    second_mean: float
+    difference: float
+    ci95: list[float | None]
+    p_value: float
+    p_holm: float
+    better: str | None
+    n_cases: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs compared in pairs.
+
+    Attributes:
+        n_common_cases: Cases that every run scored.
+        n_left_out: Cases of each run that another one did not score.
+        rows: One for each pair, head, structure and metric.
+    """
+
+    n_common_cases: int
+    n_left_out: Mapping[str, int]
+    rows: Sequence[ComparisonRow]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the comparison as plain JSON values."""
+        return asdict(self)
+
+
+def compare(
+    tables: Mapping[str, pd.DataFrame], *, metrics: Sequence[str] = COMPARED_METRICS, seed: int = 0
+) -> Comparison:
+    """Compare runs in pairs, by structure and metric, on the cases that all of them scored.
+
+    Args:
+        tables: per_case.csv of each run, by the run's name; at least two.
+        metrics: Metrics to compare; few, because Holm's adjustment grows with the number of tests.
+        seed: Of the intervals' resampling.
+
+    Raises:
+        DataError: No case is common, or the runs were judged against different truths.
+    """
+    indexed = {name: table.set_index(KEYS).sort_index() for name, table in tables.items()}
+    shared = sorted(set.intersection(*(set(table.index) for table in indexed.values())))
+    if not shared:
+        raise DataError(
+            "the runs have no scored case in common",
+            got=", ".join(f"{name}: {table['case_id'].nunique()} cases" for name, table in tables.items()),
+            fix="evaluate them on the same data: medweave evaluate RUN --data DATA.",
+        )
+    common = {name: table.loc[shared] for name, table in indexed.items()}
+    _require_one_truth(common)
+    rows = [
+        row for first, second in combinations(common, 2) for row in _compare_two(common, first, second, metrics, seed)
+    ]
+    cases = {case_id for *_, case_id in shared}
+    adjusted = holm([row["p_value"] for row in rows])
+    return Comparison(
+        n_common_cases=len(cases),
+        n_left_out={name: table["case_id"].nunique() - len(cases) for name, table in tables.items()},
+        rows=[
+            ComparisonRow(**row, p_holm=p_holm, better=_better(row) if p_holm < 0.05 else None)
+            for row, p_holm in zip(rows, adjusted, strict=True)
+        ],
+    )
+
+
+def _require_one_truth(tables: Mapping[str, pd.DataFrame]) -> None:
+    (reference, expected), *others = tables.items()
+    for name, other in others:
+        differs = ~np.isclose(other["truth_ml"], expected["truth_ml"], rtol=1e-6)
+        if differs.any():
+            volumes_ml = [table.loc[differs, "truth_ml"].iloc[0] for table in (expected, other)]
+            raise DataError(
+                f"runs {reference!r} and {name!r} were judged against different truths",
+                where=f"case {other.index[differs][0][-1]}",
+                got=f"true volumes {volumes_ml[0]:g} and {volumes_ml[1]:g} mL",
+                fix="evaluate both on one data folder.",
+            )
+
+
+def _compare_two(
+    tables: Mapping[str, pd.DataFrame], first: str, second: str, metrics: Sequence[str], seed: int
+) -> list[dict[str, Any]]:
+    rows = []
+    groups = tables[second].groupby(level=["head", "structure"], sort=False)
+    for (head, structure), theirs in groups:
+        ours = tables[first].loc[theirs.index]
+        subjects = ours["subject_id"].astype(str).tolist()
+        for metric in metrics:
+            before, after = (table[metric].to_numpy(dtype=np.float64) for table in (ours, theirs))
+            result = paired_difference(before, after, subjects=subjects, seed=seed)
+            rows.append(
+                {
+                    "head": head,
+                    "structure": structure,
+                    "metric": metric,
+                    "first": first,
+                    "second": second,
+                    "first_mean": float(before.mean()),
+                    "second_mean": float(after.mean()),
+                    "difference": result.difference.mean,
+                    "ci95": result.difference.ci95,
+                    "p_value": result.p_value,
+                    "n_cases": len(before),
+                }
+            )
+    return rows
+
+
+def _better(row: Mapping[str, Any]) -> str:
+    """Name the run whose mean is better."""
+    means = np.array([row["first_mean"], row["second_mean"]])
+    worst = METRICS.get(row["metric"]).worst_of(means)
+    return str(row["second"] if worst == row["first_mean"] else row["first"])

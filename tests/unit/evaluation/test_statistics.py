@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from medweave.evaluation.statistics import cluster_bootstrap_mean, expanded_tail, holm, paired_difference
+
+
+def test_interval_equals_scipy_when_every_case_is_a_subject():
+    values = np.random.default_rng(3).normal(0.85, 0.1, 25)
+    ours = cluster_bootstrap_mean(values, [str(case) for case in range(25)], n_resamples=20_000)
+    level = 1 - 2 * expanded_tail(25, confidence=0.95)
+    theirs = stats.bootstrap(
+        (values,), np.mean, confidence_level=level, n_resamples=20_000, method="percentile", rng=1
+    ).confidence_interval
+    assert ours.mean == pytest.approx(values.mean())
+    assert ours.low == pytest.approx(theirs.low, abs=0.002)
+    assert ours.high == pytest.approx(theirs.high, abs=0.002)
+
+
+def test_expanded_tail_is_students_quantile_on_the_bootstrap_scale():
+    # Hesterberg 2015, section 5.3: a normal quantile times sqrt((n - 1) / n) must give Student's.
+    for n in (5, 10, 40):
+        assert stats.norm.ppf(expanded_tail(n, confidence=0.95)) * np.sqrt((n - 1) / n) == pytest.approx(
+            stats.t.ppf(0.025, n - 1)
+        )
+    assert expanded_tail(100_000, confidence=0.95) == pytest.approx(0.025, rel=1e-3)
+
+
+def test_copies_of_a_case_do_not_narrow_the_interval():
+    values, subjects = np.array([0.7, 0.8, 0.9, 0.6]), ["a", "b", "c", "d"]
+    once = cluster_bootstrap_mean(values, subjects)
+    copied = cluster_bootstrap_mean(np.repeat(values, 10), np.repeat(subjects, 10).tolist())
+    assert (copied.low, copied.high) == pytest.approx((once.low, once.high))
+    assert (once.n, copied.n) == (4, 40)
+
+
+def test_the_mean_is_over_cases_and_not_over_subjects():
+    assert cluster_bootstrap_mean([1.0, 1.0, 1.0, 0.0], ["a", "a", "a", "b"]).mean == 0.75
+
+
+def test_one_subject_has_no_interval():
+    interval = cluster_bootstrap_mean([0.5, 0.7], ["a", "a"])
+    assert (interval.mean, interval.ci95, interval.n) == (0.6, [None, None], 2)
+
+
+def test_the_same_seed_gives_the_same_interval():
+    values, subjects = [0.1, 0.5, 0.9], ["a", "b", "c"]
+    assert cluster_bootstrap_mean(values, subjects, seed=4) == cluster_bootstrap_mean(values, subjects, seed=4)
+
+
+@pytest.mark.parametrize("n_subjects", [8, 30])
+def test_the_interval_covers_the_true_mean_of_clustered_data_about_95_times_in_100(n_subjects):
+    rng = np.random.default_rng(0)
+    subjects = np.repeat([str(subject) for subject in range(n_subjects)], 4)
+    covered = 0
+    for trial in range(400):
+        values = np.repeat(rng.normal(0, 1, n_subjects), 4) + rng.normal(0, 0.5, len(subjects))
+        interval = cluster_bootstrap_mean(values, subjects.tolist(), n_resamples=500, seed=trial)
+        covered += interval.low <= 0 <= interval.high
+    assert 0.91 <= covered / 400 <= 0.98
+
+
+def test_paired_difference_is_second_minus_first():
+    first, second = np.array([0.5, 0.6, 0.7, 0.8, 0.6, 0.9]), np.array([0.6, 0.8, 0.75, 0.85, 0.9, 0.91])
+    result = paired_difference(first, second, subjects=list("abcdef"))
+    assert result.difference.mean == pytest.approx(np.mean(second - first))
+    assert result.difference.low > 0
+    assert result.p_value == pytest.approx(2 / 2**6)  # six of six improve: the smallest exact p
+
+
+def test_paired_test_counts_a_subject_once():
+    once = paired_difference([0.0] * 5, [0.1, 0.2, 0.3, 0.4, -0.05], subjects=list("abcde"))
+    copied = paired_difference([0.0] * 10, [0.1, 0.2, 0.3, 0.4, -0.05] * 2, subjects=list("abcde") * 2)
+    assert copied.p_value == pytest.approx(once.p_value)
+
+
+def test_methods_that_never_differ_have_p_one():
+    result = paired_difference([0.5, 0.7], [0.5, 0.7], subjects=["a", "b"])
+    assert (result.p_value, result.difference.mean, result.difference.ci95) == (1.0, 0.0, [0.0, 0.0])
+
+
+def test_holm_by_hand():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.6, 0.9]) == [1.0, 1.0]
