@@ -5,7 +5,7 @@ Positions are in millimetres in the LPS frame (SimpleITK's, DICOM's).
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -63,14 +63,21 @@ class Grid:
             return f"origin {_rounded(self.origin_mm)} and {_rounded(other.origin_mm)} mm"
         return None
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the grid as plain JSON values."""
-        return asdict(self)
+    def to_vector(self) -> NDArray[np.float64]:
+        """Return the grid as one vector: size, spacing, origin, direction."""
+        return np.concatenate([self.size_voxels, self.spacing_mm, self.origin_mm, self.direction])
 
     @classmethod
-    def from_json(cls, content: dict[str, Any]) -> "Grid":
-        """Build the grid that `to_json` described."""
-        return cls(**{name: tuple(values) for name, values in content.items()})
+    def from_vector(cls, vector: NDArray[np.float64]) -> "Grid":
+        """Build the grid that `to_vector` described."""
+        axes = 2 if len(vector) == 10 else 3
+        size, spacing, origin, direction = np.split(vector, [axes, 2 * axes, 3 * axes])
+        return cls(
+            tuple(int(count) for count in size),
+            tuple(spacing.tolist()),
+            tuple(origin.tolist()),
+            tuple(direction.tolist()),
+        )
 
 
 def _rounded(values: Sequence[float]) -> tuple[float, ...]:

@@ -1,0 +1,1 @@
+"""Recipe to objects: the only reader of recipe fields."""

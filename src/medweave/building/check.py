@@ -1,0 +1,127 @@
+"""Checking a recipe against the registered components, all problems at once."""
+
+from typing import Any
+
+import torch
+
+from medweave.building.components import component_parameters, component_problems
+from medweave.building.model import ENCODER_ARGUMENTS, FUSION_ARGUMENTS, HEAD_ARGUMENTS, build_model
+from medweave.building.training import LOSS_ARGUMENTS, LOSS_EXTRAS
+from medweave.augmentation.augmentation import AUGMENTATIONS
+from medweave.core.errors import RecipeError
+from medweave.core.registry import Registry, load_plugins
+from medweave.data.layouts.layout import LAYOUTS
+from medweave.losses.loss import LOSSES
+from medweave.models.encoders.encoder import ENCODERS
+from medweave.models.fusion.fusion import FUSIONS
+from medweave.models.heads.head import HEADS
+from medweave.optimization.optimizers import OPTIMIZERS
+from medweave.optimization.schedulers import SCHEDULERS
+from medweave.recipes.schema import Component, Recipe
+
+Entry = tuple[str, Component, Registry[Any], tuple[str, ...], tuple[str, ...]]
+
+#: Every registry of components that a recipe names, with the arguments that a builder gives.
+REGISTRIES: dict[str, tuple[Registry[Any], tuple[str, ...]]] = {
+    "encoders": (ENCODERS, ENCODER_ARGUMENTS),
+    "fusions": (FUSIONS, FUSION_ARGUMENTS),
+    "heads": (HEADS, HEAD_ARGUMENTS),
+    "losses": (LOSSES, LOSS_ARGUMENTS),
+    "augmentations": (AUGMENTATIONS, ()),
+    "optimizers": (OPTIMIZERS, ()),
+    "schedulers": (SCHEDULERS, ()),
+}
+
+
+def complete_recipe(recipe: Recipe, source: object) -> Recipe:
+    """Check every component of a recipe and write out the default of every parameter.
+
+    Args:
+        recipe: A recipe that the schema accepts.
+        source: Its file or name, for the message.
+
+    Returns:
+        The recipe with every component's parameters complete.
+
+    Raises:
+        RecipeError: Components are unknown, have wrong parameters or do not fit together; all problems are listed.
+    """
+    load_plugins(list(recipe.plugins))
+    problems = [problem for entry in _entries(recipe) for problem in _entry_problems(entry)]
+    if recipe.data.layout != "auto" and recipe.data.layout not in LAYOUTS.names():
+        problems.append(f"data.layout: unknown layout {recipe.data.layout!r}; one of auto, {', '.join(LAYOUTS.names())}")
+    if not problems:
+        try:
+            with torch.device("meta"):
+                build_model(recipe)
+        except ValueError as error:
+            problems.append(f"model: {error}")
+    problems += _size_problems(recipe)
+    if problems:
+        raise RecipeError(source, problems)
+    return _completed(recipe)
+
+
+def _entries(recipe: Recipe) -> list[Entry]:
+    def entry(key: str, component: Component, kind: str, extra: tuple[str, ...] = ()) -> Entry:
+        return (key, component, *REGISTRIES[kind], extra)
+
+    return [
+        *(entry(f"model.encoders.{key}", value, "encoders") for key, value in recipe.model.encoders.items()),
+        entry("model.fusion", recipe.model.fusion, "fusions"),
+        *(entry(f"model.heads.{key}", value, "heads") for key, value in recipe.model.heads.items()),
+        *(entry(f"losses.{key}", value, "losses", LOSS_EXTRAS) for key, value in recipe.losses.items()),
+        *(entry(f"augmentation.{i}", value, "augmentations") for i, value in enumerate(recipe.augmentation)),
+        entry("optimizer", recipe.optimizer, "optimizers"),
+        entry("scheduler", recipe.scheduler, "schedulers"),
+    ]
+
+
+def _entry_problems(entry: Entry) -> list[str]:
+    key, component, registry, given, extra = entry
+    problems = component_problems(key, component, registry, given=given, extra=extra)
+    weight = component.parameters.get("weight", 1.0) if "weight" in extra else 1.0
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or weight < 0:
+        problems.append(f"{key}.weight: must be a number of at least 0, got {weight!r}")
+    return problems
+
+
+def _size_problems(recipe: Recipe) -> list[str]:
+    problems = []
+    for name, source in recipe.data.inputs.items():
+        sizes = [(f"preprocessing.{name}.{field}", getattr(recipe.preprocessing.get(name), field, None))
+                 for field in ("spacing_mm", "size_voxels")]
+        sizes.append(("patches.size_voxels", recipe.patches.size_voxels if recipe.patches else None))
+        problems += [
+            f"{key}: input {name!r} has {source.spatial_dims} axes, got {list(size)}"
+            for key, size in sizes
+            if isinstance(size, tuple) and len(size) != source.spatial_dims
+        ]
+    return problems
+
+
+def _completed(recipe: Recipe) -> Recipe:
+    def full(component: Component, kind: str) -> Component:
+        registry, given = REGISTRIES[kind]
+        extras = {key: float(component.parameters.get(key, 1.0)) for key in LOSS_EXTRAS} if kind == "losses" else {}
+        return Component(name=component.name, **extras, **component_parameters(component, registry, given=given))
+
+    def all_full(table: dict[str, Component], kind: str) -> dict[str, Component]:
+        return {key: full(component, kind) for key, component in table.items()}
+
+    model = recipe.model.model_copy(
+        update={
+            "encoders": all_full(recipe.model.encoders, "encoders"),
+            "fusion": full(recipe.model.fusion, "fusions"),
+            "heads": all_full(recipe.model.heads, "heads"),
+        }
+    )
+    return recipe.model_copy(
+        update={
+            "model": model,
+            "losses": all_full(recipe.losses, "losses"),
+            "augmentation": tuple(full(component, "augmentations") for component in recipe.augmentation),
+            "optimizer": full(recipe.optimizer, "optimizers"),
+            "scheduler": full(recipe.scheduler, "schedulers"),
+        }
+    )

@@ -1,0 +1,90 @@
+"""Checking a recipe's component against the signature of what is registered under its name, and building it."""
+
+import inspect
+from collections.abc import Collection, Mapping
+from functools import cache
+from typing import Any, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from medweave.core.errors import UsageError, did_you_mean
+from medweave.core.registry import Component as Callable_
+from medweave.core.registry import Registry
+from medweave.recipes.schema import Component
+
+
+def component_problems(
+    key: str, component: Component, registry: Registry[Any], *, given: Collection[str], extra: Collection[str] = ()
+) -> list[str]:
+    """Return what is wrong with a component of a recipe, a line each.
+
+    Args:
+        key: Dotted key of the component, for the messages.
+        component: As written in the recipe.
+        registry: Where its name is looked up.
+        given: Names of the arguments that the builder gives.
+        extra: Keys beside the name that are not for the component (a loss's weight).
+    """
+    try:
+        model = _parameters_model(registry.get(component.name), frozenset(given))
+    except UsageError as error:
+        return [f"{key}.name: {error}"]
+    parameters = {name: value for name, value in component.parameters.items() if name not in extra}
+    try:
+        model.model_validate(parameters)
+    except ValidationError as error:
+        problems = []
+        for problem in error.errors():
+            name = ".".join(str(part) for part in problem["loc"])
+            if problem["type"] == "extra_forbidden":
+                hint = did_you_mean(name, [*model.model_fields, *extra])
+                problems.append(
+                    f"{key}.{name}: unknown parameter of {registry.kind} {component.name!r}.{hint}"
+                    f" It takes {', '.join([*model.model_fields, *extra]) or 'none'}"
+                )
+            else:
+                problems.append(f"{key}.{name}: {problem['msg']}, got {problem['input']!r}")
+        return problems
+    return []
+
+
+def component_parameters(component: Component, registry: Registry[Any], *, given: Collection[str]) -> dict[str, Any]:
+    """Return the parameters with every default, validated; keys that are no parameters are left out."""
+    model = _parameters_model(registry.get(component.name), frozenset(given))
+    parameters = {name: value for name, value in component.parameters.items() if name in model.model_fields}
+    validated = model.model_validate(parameters)
+    return {name: getattr(validated, name) for name in model.model_fields}
+
+
+def build_component(
+    component: Component,
+    registry: Registry[Any],
+    *positional: Any,  # noqa: ANN401 -- whatever the registry's contract says
+    **given: Any,  # noqa: ANN401
+) -> Any:  # noqa: ANN401
+    """Call the registered component with what the builder gives and what the recipe says."""
+    parameters = component_parameters(component, registry, given=given)
+    return registry.get(component.name)(*positional, **given, **parameters)
+
+
+def parameter_table(component: Callable_, *, given: Collection[str]) -> Mapping[str, Any]:
+    """Return name and default of each parameter that a recipe may set."""
+    return {
+        name: field.get_default(call_default_factory=True)
+        for name, field in _parameters_model(component, frozenset(given)).model_fields.items()
+    }
+
+
+@cache
+def _parameters_model(component: Callable_, given: frozenset[str]) -> type[BaseModel]:
+    function = component.__init__ if inspect.isclass(component) else component
+    hints = get_type_hints(function)
+    fields: dict[str, Any] = {
+        name: (hints[name], ... if parameter.default is inspect.Parameter.empty else parameter.default)
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY and name not in given
+    }
+    model: type[BaseModel] = create_model(
+        f"{component.__name__}Parameters", __config__=ConfigDict(extra="forbid"), **fields
+    )
+    return model

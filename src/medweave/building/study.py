@@ -1,0 +1,69 @@
+"""From the recipe's data sections to what a study reads."""
+
+import numpy as np
+
+from medweave.data.fingerprint import Fingerprint
+from medweave.data.study import InputSource, SegmentationSource, StudySource
+from medweave.preprocessing.intensity import IntensityNormalisation
+from medweave.preprocessing.pipeline import ForegroundCrop, Preprocessor
+from medweave.recipes.schema import Input, Patches, Preprocessing, Recipe
+
+
+def resolve_spacing(recipe: Recipe, fingerprint: Fingerprint) -> Recipe:
+    """Replace every `spacing_mm: auto` by the training cases' median spacing."""
+    sections = {}
+    for name, section in recipe.preprocessing.items():
+        if section.spacing_mm == "auto":
+            spacing = fingerprint.median_spacing_mm(orientation=section.orientation)
+            section = section.model_copy(update={"spacing_mm": tuple(round(value, 4) for value in spacing)})
+        sections[name] = section
+    return recipe.model_copy(update={"preprocessing": sections})
+
+
+def resolve_patch_size(recipe: Recipe, largest_size_voxels: tuple[int, ...], divisor: int) -> Recipe:
+    """Replace `patches.size_voxels: auto` by the largest preprocessed training case, rounded up to the network's step.
+
+    A recipe without patches gets the same, that is whole cases.
+    """
+    patches = recipe.patches or Patches(foreground=0.0)
+    size = largest_size_voxels if patches.size_voxels == "auto" else patches.size_voxels
+    rounded = tuple(int(np.ceil(count / divisor) * divisor) for count in size)
+    return recipe.model_copy(update={"patches": patches.model_copy(update={"size_voxels": rounded})})
+
+
+def build_study_source(recipe: Recipe) -> StudySource:
+    """Return what the study reads of each case; every `auto` must be resolved."""
+    inputs = {
+        name: InputSource(
+            source.channels, _build_preprocessor(source, recipe.preprocessing.get(name, Preprocessing()))
+        )
+        for name, source in recipe.data.inputs.items()
+    }
+    heads = {}
+    for name, head in recipe.data.heads.items():
+        image_name = head.of or next(iter(recipe.data.inputs.values())).channels[0]
+        input_name = next(key for key, source in recipe.data.inputs.items() if image_name in source.channels)
+        heads[name] = SegmentationSource(input_name, image_name, head.structures)
+    return StudySource(inputs, heads)
+
+
+def _build_preprocessor(source: Input, section: Preprocessing) -> Preprocessor:
+    if section.spacing_mm == "auto":
+        message = "spacing_mm is still auto; call resolve_spacing first"
+        raise ValueError(message)
+    intensity = section.intensity
+    return Preprocessor(
+        spatial_dims=source.spatial_dims,
+        orientation=section.orientation,
+        spacing_mm=section.spacing_mm,
+        interpolation=section.interpolation,
+        label_resampling=section.label_resampling,
+        crop=ForegroundCrop(**section.crop.model_dump()) if section.crop else None,
+        size_voxels=section.size_voxels,
+        intensity=IntensityNormalisation(
+            method=intensity.name,
+            lower=intensity.lower,
+            upper=intensity.upper,
+            only_nonzero=intensity.only_nonzero,
+        ),
+    )

@@ -1,0 +1,65 @@
+"""From the recipe to what a training step is made of."""
+
+from collections.abc import Iterable, Mapping
+
+from torch import nn, optim
+from torch.optim.lr_scheduler import LRScheduler
+
+from medweave.augmentation.augmentation import AUGMENTATIONS, AugmentationPipeline, SampleKeys
+from medweave.building.components import build_component
+from medweave.data.dataset import InputLayout
+from medweave.data.study import StudySource
+from medweave.losses.loss import LOSSES, MultiTaskLoss, WeightedLoss
+from medweave.models.multitask import MultiTaskModel
+from medweave.optimization.optimizers import OPTIMIZERS
+from medweave.optimization.schedulers import SCHEDULERS, Course
+from medweave.recipes.schema import Recipe
+
+LOSS_ARGUMENTS = ("structures", "activation")
+#: Keys of a loss in a recipe that are not for the loss itself.
+LOSS_EXTRAS = ("weight",)
+
+
+def build_loss(recipe: Recipe, model: MultiTaskModel) -> MultiTaskLoss:
+    """Build the weighted sum of the heads' losses."""
+    terms = {}
+    for name, component in recipe.losses.items():
+        loss = build_component(
+            component,
+            LOSSES,
+            structures=len(recipe.data.heads[name].structures),
+            activation=model.heads[name].activation,
+        )
+        terms[name] = WeightedLoss(loss, float(component.parameters.get("weight", 1.0)))
+    return MultiTaskLoss(terms)
+
+
+def build_optimizer(recipe: Recipe, parameters: Iterable[nn.Parameter]) -> optim.Optimizer:
+    """Build the optimizer of some parameters."""
+    optimizer: optim.Optimizer = build_component(recipe.optimizer, OPTIMIZERS, parameters)
+    return optimizer
+
+
+def build_scheduler(recipe: Recipe, optimizer: optim.Optimizer, course: Course) -> LRScheduler:
+    """Build the learning-rate schedule."""
+    scheduler: LRScheduler = build_component(recipe.scheduler, SCHEDULERS, optimizer, course)
+    return scheduler
+
+
+def build_sample_layouts(recipe: Recipe, source: StudySource) -> Mapping[str, InputLayout]:
+    """Return what a training sample holds of each input; patch sizes must be resolved."""
+    if recipe.patches is None or recipe.patches.size_voxels == "auto":
+        message = "patches.size_voxels is still auto; call resolve_patch_size first"
+        raise ValueError(message)
+    layouts = {}
+    for name, entry in recipe.data.inputs.items():
+        heads = tuple(head for head, reads in source.heads.items() if reads.input_name == name)
+        keys = SampleKeys(images=(name,), label_maps=heads, spatial_dims=entry.spatial_dims)
+        transforms = [build_component(component, AUGMENTATIONS, keys) for component in recipe.augmentation]
+        layouts[name] = InputLayout(
+            channels=len(entry.channels),
+            heads=heads,
+            patch_size_voxels=recipe.patches.size_voxels,
+            augment=AugmentationPipeline(transforms) if transforms else None,
+        )
+    return layouts

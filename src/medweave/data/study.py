@@ -1,0 +1,121 @@
+"""What a study reads of each case: which images make an input, which label map belongs to a head."""
+
+from collections.abc import Mapping
+from contextlib import contextmanager
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import SimpleITK as sitk
+
+from medweave.core.errors import DataError
+from medweave.data.case import Case
+from medweave.data.index import DatasetIndex
+from medweave.preprocessing.pipeline import Preprocessed, Preprocessor
+from medweave.preprocessing.readers.medical import read_channels, read_label_map
+
+
+@dataclass(frozen=True)
+class InputSource:
+    """An input: its images, stacked as channels, and their preprocessing."""
+
+    image_names: tuple[str, ...]
+    preprocessor: Preprocessor
+
+
+@dataclass(frozen=True)
+class SegmentationSource:
+    """A segmentation head: the input it sees, and the image on whose grid its label map is drawn."""
+
+    input_name: str
+    image_name: str
+    structures: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class StudySource:
+    """Everything that a study reads of a case.
+
+    Attributes:
+        inputs: By input name.
+        heads: By head name.
+    """
+
+    inputs: Mapping[str, InputSource]
+    heads: Mapping[str, SegmentationSource]
+
+    def check(self, index: DatasetIndex) -> None:
+        """Refuse an index that lacks an image or label map name of the study in every case.
+
+        Raises:
+            DataError: A name is unknown.
+        """
+        for name, source in self.inputs.items():
+            for image_name in source.image_names:
+                if image_name not in index.image_names:
+                    raise DataError(
+                        f"no case has the image {image_name!r} of input {name!r}",
+                        where=index.root,
+                        got=f"images {', '.join(index.image_names)}",
+                        fix=f"set data.inputs.{name}.channels to names from that list.",
+                    )
+        for name, head in self.heads.items():
+            if head.image_name not in index.label_map_names:
+                raise DataError(
+                    f"no case has a label map of {head.image_name!r} for head {name!r}",
+                    where=index.root,
+                    got=f"label maps of {', '.join(index.label_map_names) or 'nothing'}",
+                    fix=f"set data.heads.{name}.of to a name from that list.",
+                )
+
+    def has_input(self, case: Case, name: str) -> bool:
+        """Tell whether the case has every image of an input."""
+        return all(image_name in case.images for image_name in self.inputs[name].image_names)
+
+    def read_input(self, case: Case, name: str) -> Preprocessed:
+        """Read and preprocess an input of a case.
+
+        Raises:
+            DataError: A file cannot be used; the message names the case and the file.
+        """
+        source = self.inputs[name]
+        paths = [case.images[image_name] for image_name in source.image_names]
+        with blame(case, paths[0]):
+            channels = [
+                channel
+                for path in paths
+                for channel in read_channels(path, spatial_dims=source.preprocessor.spatial_dims)
+            ]
+            if len(channels) != len(paths):
+                raise DataError(
+                    "an image has the wrong number of channels",
+                    where=paths[0],
+                    got=f"{len(channels)}",
+                    wanted=f"{len(paths)}",
+                    fix="store each channel as an image of its own.",
+                )
+            return source.preprocessor(channels)
+
+    def read_label_map(self, case: Case, head: str) -> sitk.Image | None:
+        """Read the label map of a head on its own grid, or return None where the case has none.
+
+        Raises:
+            DataError: The file cannot be used.
+        """
+        source = self.heads[head]
+        path = case.label_maps.get(source.image_name)
+        if path is None:
+            return None
+        with blame(case, path):
+            return read_label_map(path, spatial_dims=self.inputs[source.input_name].preprocessor.spatial_dims)
+
+
+@contextmanager
+def blame(case: Case, path: object) -> Iterator[None]:
+    """Add the case, and the file where it is not named yet, to a DataError raised in the block."""
+    try:
+        yield
+    except DataError as error:
+        where = error.where or path
+        raise DataError(
+            error.what, where=f"case {case.case_id}, {where}", got=error.got, wanted=error.wanted, fix=error.fix
+        ) from error

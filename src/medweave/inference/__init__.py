@@ -1,0 +1,1 @@
+"""Prediction: the only code that turns logits into answers, for validation, evaluation and use alike."""

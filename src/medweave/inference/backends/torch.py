@@ -1,0 +1,63 @@
+"""Running the network with PyTorch."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from medweave.models.multitask import MultiTaskModel
+
+Precision = str
+
+AUTOCAST_TYPES: dict[str, torch.dtype] = {"bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def memory_format(spatial_dims: int) -> torch.memory_format:
+    """Return the channels-last format of 2D or 3D batches."""
+    return torch.channels_last if spatial_dims == 2 else torch.channels_last_3d
+
+
+class TorchBackend:
+    """Runs a MultiTaskModel on batches of NumPy arrays.
+
+    Args:
+        model: The network; it is put into evaluation mode for each call and back into its mode after it.
+        precision: "float32", "bfloat16" or "float16" (autocast).
+    """
+
+    def __init__(self, model: MultiTaskModel, *, precision: str) -> None:
+        self.model = model
+        self.autocast_type = AUTOCAST_TYPES.get(precision)
+
+    @property
+    def size_divisor(self) -> int:
+        """The number that every axis of a batch must be a multiple of."""
+        return self.model.size_divisor
+
+    def __call__(
+        self, images: Mapping[str, NDArray[np.float32]], present: Mapping[str, NDArray[np.bool_]]
+    ) -> dict[str, NDArray[np.float32]]:
+        """Return the logits of each head for a batch.
+
+        Args:
+            images: (B, C, *spatial) of each input.
+            present: (B,) of each input.
+        """
+        device = next(self.model.parameters()).device
+        was_training = self.model.training
+        self.model.eval()
+        with (
+            torch.inference_mode(),
+            torch.autocast(device.type, dtype=self.autocast_type, enabled=self.autocast_type is not None),
+        ):
+            logits = self.model({name: _to_device(array, device) for name, array in images.items()},
+                                {name: torch.from_numpy(flags).to(device) for name, flags in present.items()})
+        self.model.train(was_training)
+        return {name: levels[0].float().cpu().numpy() for name, levels in logits.items()}
+
+
+def _to_device(array: NDArray[Any], device: torch.device) -> torch.Tensor:
+    tensor = torch.from_numpy(np.ascontiguousarray(array)).to(device)
+    return tensor.contiguous(memory_format=memory_format(tensor.ndim - 2))

@@ -1,0 +1,97 @@
+"""Whole-volume inference by a sliding window with Gaussian weights."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+#: Maps a batch (1, C, *window) to the logits of each head, (1, channels, *window).
+Network = Callable[[Array], dict[str, Array]]
+
+#: Standard deviation of the Gaussian, as a share of the window (as nnU-Net and MONAI have it).
+SIGMA_SHARE = 0.125
+
+
+def infer_by_window(
+    image: Array,
+    network: Network,
+    *,
+    window_voxels: Sequence[int],
+    overlap: float,
+    divisor: int,
+) -> dict[str, Array]:
+    """Run a network over an image of any size, averaging logits where windows overlap.
+
+    Windows are laid evenly, the first and last flush with the image; logits are weighted by a Gaussian about the
+    window's centre and accumulated in place. An axis shorter than the window is run whole, padded by its border up to
+    the next multiple of `divisor`. Beside the image, memory holds one accumulator per logit channel and one for the
+    weights, (channels + 1) float32 volumes, and one window's network.
+
+    Args:
+        image: (C, *spatial).
+        network: The network on one window.
+        window_voxels: Size of the window, each axis a multiple of `divisor`.
+        overlap: Share of a window that overlaps the next, from 0 to below 1.
+        divisor: What the network needs its axes to be multiples of.
+
+    Returns:
+        Logits (channels, *spatial) of each head.
+    """
+    shape = image.shape[1:]
+    window = tuple(min(want, -(-have // divisor) * divisor) for want, have in zip(window_voxels, shape, strict=True))
+    margins = [(0, 0)] + [(0, max(want - have, 0)) for want, have in zip(window, shape, strict=True)]
+    padded = np.pad(image, margins, mode="edge") if np.any(margins) else image
+    corner = tuple(slice(0, have) for have in shape)
+    starts = list(_starts(padded.shape[1:], window, overlap))
+    if len(starts) == 1:
+        return {head: logits[0][(slice(None), *corner)] for head, logits in network(padded[None]).items()}
+    weights = _gaussian(window)
+    total = np.zeros(padded.shape[1:], np.float32)
+    sums: dict[str, Array] = {}
+    for start in starts:
+        place = tuple(slice(first, first + count) for first, count in zip(start, window, strict=True))
+        for head, logits in network(padded[(slice(None), *place)][None]).items():
+            if head not in sums:
+                sums[head] = np.zeros((logits.shape[1], *padded.shape[1:]), np.float32)
+            sums[head][(slice(None), *place)] += logits[0] * weights
+        total[place] += weights
+    for accumulated in sums.values():
+        accumulated /= total
+    return {head: accumulated[(slice(None), *corner)] for head, accumulated in sums.items()}
+
+
+def average_over_flips(network: Network, spatial_dims: int) -> Network:
+    """Return a network that averages its logits over all mirrored copies of the window (2^axes runs)."""
+
+    def run(batch: Array) -> dict[str, Array]:
+        sums: dict[str, Array] = {}
+        for flags in product((False, True), repeat=spatial_dims):
+            axes = tuple(axis + 2 for axis, flag in enumerate(flags) if flag)
+            for head, logits in network(np.flip(batch, axes)).items():
+                sums[head] = sums[head] + np.flip(logits, axes) if head in sums else logits
+        return {head: total / 2**spatial_dims for head, total in sums.items()}
+
+    return run
+
+
+def _starts(shape: Sequence[int], window: Sequence[int], overlap: float) -> Iterator[tuple[int, ...]]:
+    along_axes = []
+    for have, want in zip(shape, window, strict=True):
+        step = max(want * (1 - overlap), 1)
+        count = int(np.ceil((have - want) / step)) + 1
+        along_axes.append(np.linspace(0, have - want, count).round().astype(int).tolist())
+    return product(*along_axes)
+
+
+@cache
+def _gaussian(window: tuple[int, ...]) -> Array:
+    weights = np.ones((), np.float32)
+    for count in window:
+        position = (np.arange(count) - (count - 1) / 2) / (count * SIGMA_SHARE)
+        weights = weights[..., None] * np.exp(-(position**2) / 2).astype(np.float32)
+    # Far corners must not fall to zero, or a voxel seen by one corner alone would divide zero by zero.
+    floored: Array = np.maximum(weights, weights.max() * 1e-3).astype(np.float32)
+    return floored
