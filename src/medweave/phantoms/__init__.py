@@ -1,0 +1,1 @@
+"""Synthetic studies, written to disk in the layout of a real data set."""
