@@ -2,7 +2,6 @@
 
 import gzip
 import math
-import os
 import zlib
 from pathlib import Path
 
@@ -22,7 +21,7 @@ def read_channels(path: Path, *, spatial_dims: int) -> list[sitk.Image]:
         spatial_dims: 2 or 3. A 2D file where 3D is wanted is refused; a 3D file with one slice is 2D.
 
     Raises:
-        DataError: The file is absent, unreadable, truncated or of another dimension.
+        DataError: The file is absent, unreadable, damaged, complex or of another dimension.
     """
     image = _read(path)
     if image.GetDimension() == spatial_dims + 1 and (spatial_dims == 3 or image.GetSize()[2] == 1):
@@ -76,18 +75,22 @@ def _read(path: Path) -> sitk.Image:
         raise DataError(
             "image file cannot be read", where=path, got=reason, fix="copy the file again or convert it."
         ) from error
-    _refuse_truncated_nifti(path, reader)
+    if "complex" in image.GetPixelIDTypeAsString():
+        raise DataError("an image is complex", where=path, wanted="real numbers", fix="convert it to magnitude.")
+    if reader.HasMetaDataKey("vox_offset"):
+        _refuse_damaged_nifti(path, reader)
     return image
 
 
-def _refuse_truncated_nifti(path: Path, reader: sitk.ImageFileReader) -> None:
-    """ITK fills the missing end of a truncated NIfTI file with zeros and says nothing, so count the bytes."""
-    if not reader.HasMetaDataKey("vox_offset"):
-        return
+def _refuse_damaged_nifti(path: Path, reader: sitk.ImageFileReader) -> None:
+    """ITK fills what it cannot read of a NIfTI file with zeros and says nothing, so count and check the bytes."""
     axes = int(reader.GetMetaData("dim[0]"))
     voxels = math.prod(max(int(reader.GetMetaData(f"dim[{axis}]")), 1) for axis in range(1, axes + 1))
     expected = int(float(reader.GetMetaData("vox_offset"))) + voxels * int(reader.GetMetaData("bitpix")) // 8
-    found = _content_bytes(path, expected)
+    try:
+        found = _content_bytes(path.with_suffix(".img") if path.suffix == ".hdr" else path)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DataError("image file is damaged", where=path, got=error, fix="copy the file again.") from error
     if found < expected:
         raise DataError(
             "image file is truncated",
@@ -98,19 +101,11 @@ def _refuse_truncated_nifti(path: Path, reader: sitk.ImageFileReader) -> None:
         )
 
 
-def _content_bytes(path: Path, expected: int) -> int:
+def _content_bytes(path: Path) -> int:
     if path.suffix != ".gz":
         return path.stat().st_size
-    with path.open("rb") as stream:
-        # The last four bytes of a gzip member are its uncompressed length modulo 2**32 (RFC 1952).
-        stream.seek(-4, os.SEEK_END)
-        if int.from_bytes(stream.read(4), "little") == expected % 2**32:
-            return expected
     count = 0
-    try:
-        with gzip.open(path) as content:
-            while block := content.read(1 << 16):
-                count += len(block)
-    except (EOFError, gzip.BadGzipFile, zlib.error):
-        return min(count, expected - 1)
+    with gzip.open(path) as content:  # reading to the end checks the checksum
+        while block := content.read(1 << 20):
+            count += len(block)
     return count
