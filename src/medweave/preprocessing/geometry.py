@@ -51,7 +51,11 @@ class Grid:
         return float(np.linalg.norm(extent))
 
     def difference(self, other: "Grid") -> str | None:
-        """Say in words how the two grids differ by more than a thousandth of a voxel, or return None."""
+        """Say in words how the two grids differ, or return None.
+
+        Ignored are differences up to a thousandth of a voxel in spacing and of the unit in direction, and up to a
+        hundredth of a voxel in origin, as rounding of headers leaves them.
+        """
         if self.size_voxels != other.size_voxels:
             return f"size {self.size_voxels} and {other.size_voxels} voxels"
         scale = min(self.spacing_mm)
@@ -86,7 +90,7 @@ def _rounded(values: Sequence[float]) -> tuple[float, ...]:
 
 def to_array(image: sitk.Image) -> NDArray[Any]:
     """Return the voxels of a scalar image as an array indexed (x, y[, z]), sharing no memory with it."""
-    return np.ascontiguousarray(sitk.GetArrayViewFromImage(image).T)
+    return np.array(sitk.GetArrayViewFromImage(image).T, order="C")
 
 
 def to_image(array: NDArray[Any], grid: Grid) -> sitk.Image:
