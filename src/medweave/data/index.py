@@ -93,8 +93,21 @@ class DatasetIndex:
 
     @classmethod
     def load(cls, path: Path) -> "DatasetIndex":
-        """Read index.json."""
-        content: dict[str, Any] = read_json(path)
+        """Read index.json.
+
+        Raises:
+            DataError: The file is absent or is not an index.
+        """
+        content = read_json(path)
+        try:
+            return cls._from_json(content)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise DataError(
+                "not an index of a data set", where=path, got=error, fix="scan the folder again."
+            ) from error
+
+    @classmethod
+    def _from_json(cls, content: dict[str, Any]) -> "DatasetIndex":
         root = Path(content["root"])
         return cls(
             name=content["name"],

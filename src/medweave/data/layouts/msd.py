@@ -1,5 +1,6 @@
 """The layout of the Medical Segmentation Decathlon (Antonelli et al., Nat Commun 2022;13:4128)."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -42,9 +43,8 @@ class MsdLayout:
             if not _is_resource_fork(entry)
         ]
         for entry in description.get("test", []):
-            file = entry["image"] if isinstance(entry, Mapping) else entry
-            if not _is_resource_fork(file):
-                path = _existing_file(root, file)
+            if not _is_resource_fork(entry):
+                path = _existing_file(root, entry.get("image") if isinstance(entry, Mapping) else entry)
                 cases.append(Case(_case_id(path), _case_id(path), images={IMAGE_NAME: path}))
         return DatasetIndex(
             name=str(description.get("name", root.name)),
@@ -94,8 +94,9 @@ def _labelled_case(root: Path, entry: object, position: int) -> Case:
     return Case(_case_id(image), _case_id(image), images={IMAGE_NAME: image}, label_maps={IMAGE_NAME: label})
 
 
-def _existing_file(root: Path, file: str) -> Path:
-    path = (root / file).resolve()
+def _existing_file(root: Path, file: object) -> Path:
+    # Links are not followed here: a data folder may well be made of links to files elsewhere.
+    path = Path(os.path.normpath(root / str(file)))
     if not path.is_relative_to(root):
         raise DataError("dataset.json names a file outside the data folder", where=root / "dataset.json", got=file)
     folder, stem = path.parent, _case_id(path)
