@@ -44,21 +44,23 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_json(path: Path, content: Any) -> None:  # noqa: ANN401 -- any JSON value
+def write_json(path: Path, content: Any) -> None:
     """Write `content` to `path` as indented JSON, atomically; NaN and infinities are refused."""
     write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
-def read_json(path: Path) -> Any:  # noqa: ANN401 -- any JSON value
+def read_json(path: Path) -> Any:
     """Read a JSON file.
 
     Raises:
-        DataError: The file is absent or is not JSON.
+        DataError: The file is absent, cannot be opened or is not JSON.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise DataError("file not found", where=path) from error
+        raise DataError("file not found", where=path, fix="check the path.") from error
+    except OSError as error:
+        raise DataError("file cannot be opened", where=path, got=error.strerror, fix="check the path.") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise DataError("not a JSON file", where=path, got=error, fix="restore or rewrite the file.") from error
 
@@ -73,6 +75,8 @@ def claim_output_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         is_filled = any(folder.iterdir())
     except OSError as error:
-        raise RunError("cannot use the output folder", where=folder, got=error.strerror, fix="choose another.") from error
+        raise RunError(
+            "cannot use the output folder", where=folder, got=error.strerror, fix="choose another."
+        ) from error
     if is_filled:
         raise RunError("the output folder is not empty", where=folder, fix="choose a new folder or empty this one.")

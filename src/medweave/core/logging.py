@@ -15,13 +15,16 @@ def get_logger(name: str) -> logging.Logger:
 
 @contextmanager
 def log_to_file(path: Path) -> Iterator[None]:
-    """Append everything that medweave logs to `path` while the context is open."""
+    """Append what medweave logs, from INFO upwards, to `path` while the context is open."""
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", datefmt="%Y-%m-%d %H:%M:%S"))
     logger = logging.getLogger(LOGGER_NAME)
+    level = logger.level
+    logger.setLevel(min(logger.getEffectiveLevel(), logging.INFO))
     logger.addHandler(handler)
     try:
         yield
     finally:
+        logger.setLevel(level)
         logger.removeHandler(handler)
         handler.close()

@@ -34,15 +34,15 @@ class Registry(Generic[ComponentT]):
         """Return a decorator that registers a class or function under `name`.
 
         Raises:
-            UsageError: The name is taken by a component of another module.
+            UsageError: The name is taken by another component.
         """
 
         def add(component: ComponentT) -> ComponentT:
             known = self._components.get(name)
-            if known is not None and known.__module__ != component.__module__:
+            if known is not None and _origin(known) != _origin(component):
                 raise UsageError(
                     f"two {self.kind}s are called {name!r}",
-                    got=f"{known.__module__} and {component.__module__}",
+                    got=f"{_origin(known)} and {_origin(component)}",
                     fix="give one of them another name.",
                 )
             self._components[name] = component
@@ -78,6 +78,10 @@ class Registry(Generic[ComponentT]):
             import_module(module.name)
 
 
+def _origin(component: Component) -> str:
+    return f"{component.__module__}.{component.__qualname__}"
+
+
 def load_plugins(modules: list[str]) -> None:
     """Import plug-in modules so that they register their components.
 
@@ -88,9 +92,8 @@ def load_plugins(modules: list[str]) -> None:
     Raises:
         UsageError: A module cannot be imported.
     """
-    for entry_point in entry_points(group="medweave.plugins"):
-        entry_point.load()
-    for name in modules:
+    installed = [entry_point.module for entry_point in entry_points(group="medweave.plugins")]
+    for name in [*installed, *modules]:
         try:
             import_module(name)
         except ImportError as error:
