@@ -1,0 +1,107 @@
+"""A prediction over the truth: what both hold, what one of them holds alone."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from numpy.typing import NDArray
+
+from medweave.figures.planes import Plane, display_window, mask_centre, orthogonal_planes
+from medweave.figures.style import new_figure
+from medweave.preprocessing.geometry import Grid
+
+TRUTH_COLOUR, PREDICTION_COLOUR, BOTH_COLOUR, CONFUSED_COLOUR = "#15b886", "#f0432e", "#ffd83d", "#b06bff"
+LEGEND = {
+    1: ("truth only", TRUTH_COLOUR),
+    2: ("prediction only", PREDICTION_COLOUR),
+    3: ("both", BOTH_COLOUR),
+    4: ("two different structures", CONFUSED_COLOUR),
+}
+BACKGROUND, TEXT = "#10151c", "#dfe6ee"
+MARGIN_MM = 25.0
+OPACITY = 0.5
+
+
+def comparison_figure(
+    image: NDArray[Any], predicted: NDArray[np.uint8], truth: NDArray[np.uint8], *, grid: Grid, title: str
+) -> Figure:
+    """Draw the planes through the structure: green truth only, red prediction only, yellow both.
+
+    Args:
+        image: Voxels (x, y[, z]).
+        predicted: Label map of the same shape.
+        truth: Label map of the same shape.
+        grid: The grid of all three.
+        title: Above the planes.
+    """
+    classes = _agreement(predicted, truth)
+    centre = mask_centre(truth if truth.any() else predicted)
+    orientation = (
+        sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(grid.direction) if image.ndim == 3 else None
+    )
+    planes, overlays = (
+        orthogonal_planes(array, centre, spacing_mm=grid.spacing_mm, orientation=orientation)
+        for array in (image, classes)
+    )
+    figure = new_figure(3.7 * len(planes) if len(planes) > 1 else 5.0, 4.3 if len(planes) > 1 else 5.4)
+    figure.set_facecolor(BACKGROUND)
+    window = display_window(image)
+    for axes, plane, overlay in zip(np.atleast_1d(figure.subplots(1, len(planes))), planes, overlays, strict=True):
+        _draw(axes, plane, overlay.values, window)
+    figure.suptitle(title, color=TEXT, fontsize=11, fontweight="bold", x=0.01, ha="left")
+    shown = [LEGEND[value] for value in np.unique(classes).tolist() if value]
+    figure.legend(
+        handles=[Patch(color=colour, label=name) for name, colour in shown],
+        loc="outside lower center",
+        ncols=4,
+        frameon=False,
+        labelcolor=TEXT,
+        fontsize=9,
+    )
+    return figure
+
+
+def _agreement(predicted: NDArray[np.uint8], truth: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return 0 background, 1 truth only, 2 prediction only, 3 both, 4 two different structures."""
+    classes = (truth > 0).astype(np.uint8) + 2 * (predicted > 0).astype(np.uint8)
+    classes[(classes == 3) & (predicted != truth)] = 4
+    return classes
+
+
+def _draw(axes: Axes, plane: Plane, classes: NDArray[np.uint8], window: tuple[float, float]) -> None:
+    axes.imshow(plane.values, cmap="gray", vmin=window[0], vmax=window[1], aspect=plane.aspect)
+    colours = np.zeros((len(LEGEND) + 1, 4))
+    for value, (_, colour) in LEGEND.items():
+        colours[value] = to_rgba(colour, OPACITY)
+    axes.imshow(colours[classes], aspect=plane.aspect, interpolation="nearest")
+    _zoom(axes, plane, classes > 0)
+    axes.set_title(plane.name, color=TEXT, fontsize=9)
+    axes.set_axis_off()
+    for text, (x, y) in {
+        plane.left: (0.02, 0.5),
+        plane.right: (0.98, 0.5),
+        plane.top: (0.5, 0.98),
+        plane.bottom: (0.5, 0.02),
+    }.items():
+        axes.text(x, y, text, color=TEXT, fontsize=8, transform=axes.transAxes, ha="center", va="center")
+
+
+def _zoom(axes: Axes, plane: Plane, mask: NDArray[np.bool_]) -> None:
+    """Show the structure with a margin around it."""
+    rows, columns = plane.values.shape
+    width_mm, height_mm = plane.extent_mm
+    left, right = _limits(np.flatnonzero(mask.any(axis=0)), columns, MARGIN_MM * columns / width_mm)
+    top, bottom = _limits(np.flatnonzero(mask.any(axis=1)), rows, MARGIN_MM * rows / height_mm)
+    axes.set_xlim(left, right)
+    axes.set_ylim(bottom, top)
+
+
+def _limits(filled: Sequence[int] | NDArray[np.intp], size: int, margin: float) -> tuple[float, float]:
+    if len(filled) == 0:
+        return -0.5, size - 0.5
+    return max(filled[0] - margin, -0.5), min(filled[-1] + margin, size - 0.5)
