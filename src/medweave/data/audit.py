@@ -1,0 +1,231 @@
+"""The audit: everything that is wrong or suspicious in a data set, and which cases are copies of each other."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from medweave.core.files import read_json, write_json
+from medweave.data.facts import CaseFacts, ImageFacts
+from medweave.data.finding import Finding
+from medweave.data.index import DatasetIndex
+from medweave.data.likeness import near_duplicate_pairs
+
+MAX_SPACING_RATIO = 3.0
+
+Copies = tuple[str, ...]
+ImageOfCase = tuple[CaseFacts, ImageFacts]
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What was found, and the copies.
+
+    Attributes:
+        findings: Errors first.
+        duplicate_groups: Sorted case ids of exact and near copies; a split must keep each group on one side.
+    """
+
+    findings: tuple[Finding, ...]
+    duplicate_groups: tuple[Copies, ...]
+
+    @property
+    def errors(self) -> list[Finding]:
+        """The findings that make cases unfit for training."""
+        return [finding for finding in self.findings if finding.severity == "error"]
+
+    @property
+    def warnings(self) -> list[Finding]:
+        """The findings that ask for a look."""
+        return [finding for finding in self.findings if finding.severity == "warning"]
+
+    def save(self, path: Path) -> None:
+        """Write audit.json."""
+        write_json(
+            path,
+            {
+                "findings": [finding.to_json() for finding in self.findings],
+                "duplicate_groups": [list(group) for group in self.duplicate_groups],
+            },
+        )
+
+    @classmethod
+    def load(cls, path: Path) -> "Audit":
+        """Read audit.json."""
+        content = read_json(path)
+        return cls(
+            tuple(Finding.from_json(finding) for finding in content["findings"]),
+            tuple(tuple(group) for group in content["duplicate_groups"]),
+        )
+
+
+def audit_index(index: DatasetIndex, facts: Sequence[CaseFacts]) -> Audit:
+    """Judge a whole data set.
+
+    Args:
+        index: The cases.
+        facts: What `examine_all` found, of every case of the index.
+    """
+    findings = [finding for case in facts for finding in case.findings]
+    findings += _missing_files(index)
+    copies: list[Copies] = []
+    for name in index.image_names:
+        images = [(case, case.images[name]) for case in facts if name in case.images]
+        findings += [*_mixed_kinds(name, images), *_mixed_orientations(name, images), *_spacing_outliers(name, images)]
+        for finding in [*_exact_duplicates(name, images), *_near_duplicates(name, images)]:
+            findings.append(finding)
+            copies.append(finding.case_ids)
+    findings += _repeated_images(facts)
+    findings.sort(key=lambda finding: finding.severity)
+    return Audit(tuple(findings), _joined(copies))
+
+
+def _missing_files(index: DatasetIndex) -> Iterator[Finding]:
+    for kind, names in (("image", index.image_names), ("label_map", index.label_map_names)):
+        for name in names:
+            lacking = tuple(case.case_id for case in index.cases if name not in getattr(case, f"{kind}s"))
+            if lacking:
+                words = f"{kind.replace('_', ' ')} {name!r}"
+                yield _warning(
+                    f"missing_{kind}",
+                    lacking,
+                    message=f"{len(lacking)} of {len(index.cases)} cases have no {words}",
+                    fix="add the files if they exist; a missing one is masked out of loss and metrics.",
+                )
+
+
+def _mixed_kinds(name: str, images: Sequence[ImageOfCase]) -> Iterator[Finding]:
+    """Find the images whose number of axes or channels is not that of the others."""
+    axes = [image.grid.spatial_dims for _, image in images]
+    channels = [image.n_channels for _, image in images]
+    for code, unit, counts in (("mixed_dimensions", "axes", axes), ("mixed_channels", "channels", channels)):
+        (usual, _), *others = Counter(counts).most_common() or [(0, 0)]
+        for value, _ in others:
+            yield Finding(
+                severity="error",
+                code=code,
+                case_ids=tuple(case.case_id for (case, _), own in zip(images, counts, strict=True) if own == value),
+                path=None,
+                message=f"images {name!r} have {value} {unit}; most have {usual}",
+                fix="convert them to one kind, or leave these cases out.",
+            )
+
+
+def _mixed_orientations(name: str, images: Sequence[ImageOfCase]) -> Iterator[Finding]:
+    counts = Counter(image.sampling.orientation for _, image in images)
+    if len(counts) > 1:
+        usual = counts.most_common(1)[0][0]
+        found = ", ".join(f"{code or '2D'} in {count}" for code, count in counts.most_common())
+        yield _warning(
+            "mixed_orientations",
+            tuple(case.case_id for case, image in images if image.sampling.orientation != usual),
+            message=f"headers of the images {name!r} name several orientations: {found}",
+            fix="set preprocessing.orientation in the recipe, and look whether the headers are right.",
+        )
+
+
+def _spacing_outliers(name: str, images: Sequence[ImageOfCase]) -> Iterator[Finding]:
+    usual_dims = Counter(image.grid.spatial_dims for _, image in images).most_common(1)[0][0] if images else 0
+    alike = [(case, image) for case, image in images if image.grid.spatial_dims == usual_dims]
+    spacings = np.array([image.sampling.towards("LPS").spacing_mm for _, image in alike])
+    median = np.median(spacings, axis=0) if alike else spacings
+    for (case, image), spacing in zip(alike, spacings, strict=True):
+        if np.max(np.maximum(spacing / median, median / spacing)) > MAX_SPACING_RATIO:
+            yield Finding(
+                severity="warning",
+                code="spacing_outlier",
+                case_ids=(case.case_id,),
+                path=image.path,
+                message=f"the spacing of {name!r} is far from the others; got {_rounded(spacing)} mm, median {_rounded(median)} mm"
+                " along the patient's axes",
+                fix="check the header against the scanner's protocol.",
+            )
+
+
+def _exact_duplicates(name: str, images: Sequence[ImageOfCase]) -> Iterator[Finding]:
+    """Find cases of different names with one content; copies that contradict each other are an error."""
+    by_content: dict[str, list[CaseFacts]] = defaultdict(list)
+    for case, image in images:
+        by_content[image.sha256].append(case)
+    for copies in by_content.values():
+        if len(copies) > 1:
+            label_maps = {case.label_maps[name].sha256 for case in copies if name in case.label_maps}
+            targets = {tuple(sorted(case.targets.items())) for case in copies}
+            contradicting = len(label_maps) > 1 or len(targets) > 1
+            what = "but differ in their label maps" if len(label_maps) > 1 else "but differ in their classes"
+            yield Finding(
+                severity="error" if contradicting else "warning",
+                code="exact_duplicates",
+                case_ids=tuple(sorted(case.case_id for case in copies)),
+                path=None,
+                message=f"the images {name!r} are the same, voxel by voxel{f', {what}' if contradicting else ''}",
+                fix="keep the right one." if contradicting else "keep one; a split holds them on one side.",
+            )
+
+
+def _near_duplicates(name: str, images: Sequence[ImageOfCase]) -> Iterator[Finding]:
+    for spatial_dims in (2, 3):
+        alike = [(case, image) for case, image in images if image.grid.spatial_dims == spatial_dims and image.intensity]
+        pairs = near_duplicate_pairs(
+            [image.thumbnail for _, image in alike],
+            [image.perceptual_hashes for _, image in alike],
+            spatial_dims=spatial_dims,
+        )
+        case_pairs = [
+            (alike[first][0].case_id, alike[second][0].case_id)
+            for first, second in pairs
+            if alike[first][0].subject_id != alike[second][0].subject_id
+            and alike[first][1].sha256 != alike[second][1].sha256
+        ]
+        for group in _joined(case_pairs):
+            yield _warning(
+                "near_duplicates",
+                group,
+                message=f"the images {name!r} look like copies, with other noise, intensity scale or borders",
+                fix="look at them; if they are, keep one. A split holds them on one side.",
+            )
+
+
+def _repeated_images(facts: Sequence[CaseFacts]) -> Iterator[Finding]:
+    """Find cases that hold one content under two image names."""
+    for case in facts:
+        names = defaultdict(list)
+        for name, image in case.images.items():
+            names[image.sha256].append(name)
+        for repeated in names.values():
+            if len(repeated) > 1:
+                yield _warning(
+                    "repeated_image",
+                    (case.case_id,),
+                    message=f"the images {' and '.join(repeated)} of this case are the same, voxel by voxel",
+                    fix="replace the wrong one, or remove it so that it counts as missing.",
+                )
+
+
+def _joined(copies: Sequence[Copies]) -> tuple[Copies, ...]:
+    """Join the groups that share a case."""
+    case_ids = sorted({case_id for group in copies for case_id in group})
+    position = {case_id: index for index, case_id in enumerate(case_ids)}
+    edges = [(position[group[0]], position[case_id]) for group in copies for case_id in group]
+    if not edges:
+        return ()
+    rows, columns = zip(*edges, strict=True)
+    graph = coo_array((np.ones(len(edges)), (rows, columns)), shape=(len(case_ids), len(case_ids)))
+    count, component = connected_components(graph, directed=False)
+    return tuple(
+        tuple(case_id for case_id, own in zip(case_ids, component, strict=True) if own == group)
+        for group in range(count)
+    )
+
+
+def _warning(code: str, case_ids: tuple[str, ...], *, message: str, fix: str) -> Finding:
+    return Finding(severity="warning", code=code, case_ids=case_ids, path=None, message=message, fix=fix)
+
+
+def _rounded(values: NDArray[np.float64]) -> tuple[float, ...]:
+    return tuple(round(float(value), 3) for value in values)
