@@ -103,24 +103,24 @@ def per_case_table(scores: Sequence[CaseScores]) -> pd.DataFrame:
 
 
 def summarise(
-    scores: Sequence[CaseScores], *, split: str, subject_ids: Mapping[str, str], heads: Collection[str], seed: int = 0
+    scores: Sequence[CaseScores], *, split: str, heads: Collection[str], n_part_cases: int, seed: int = 0
 ) -> dict[str, Any]:
     """Return the content of summary.json.
 
     Args:
         scores: Of every case that has truth, for every head.
         split: Name of the part ("test", "val", "external").
-        subject_ids: Subject of every case of the part, by case_id, also of those without truth: they are counted as
-            `n_without_truth` of the head and enter no mean.
         heads: Segmentation heads.
+        n_part_cases: Cases of the part with and without truth; those that lack it for a head are its
+            `n_without_truth` and enter no mean.
         seed: Of the intervals' resampling.
     """
     return {
         "split": split,
-        "n_cases": len(subject_ids),
-        "n_subjects": len(set(subject_ids.values())),
+        "n_cases": len({case.case_id for case in scores}),
+        "n_subjects": len({case.subject_id for case in scores}),
         "heads": {
-            head: _summarise_head([case for case in scores if case.head == head], n_cases=len(subject_ids), seed=seed)
+            head: _summarise_head([case for case in scores if case.head == head], n_part_cases=n_part_cases, seed=seed)
             for head in heads
         },
     }
@@ -131,9 +131,9 @@ def case_dice(case: CaseScores) -> float:
     return float(np.mean([found.metrics["dice"] for found in case.structures.values()]))
 
 
-def _summarise_head(cases: Sequence[CaseScores], *, n_cases: int, seed: int) -> dict[str, Any]:
+def _summarise_head(cases: Sequence[CaseScores], *, n_part_cases: int, seed: int) -> dict[str, Any]:
     """Return one head's part of summary.json; without any truth it holds the counts alone."""
-    facts = {"kind": "segmentation", "n_cases": len(cases), "n_without_truth": n_cases - len(cases)}
+    facts = {"kind": "segmentation", "n_cases": len(cases), "n_without_truth": n_part_cases - len(cases)}
     if not cases:
         return {**facts, "mean_dice": None, "structures": {}}
     subjects = [case.subject_id for case in cases]

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from medweave.figures.planes import Plane, display_window, mask_centre, orthogonal_planes
@@ -25,6 +26,7 @@ LEGEND = {
 BACKGROUND, TEXT = "#10151c", "#dfe6ee"
 MARGIN_MM = 25.0
 OPACITY = 0.5
+OUTLINE = [withStroke(linewidth=2.5, foreground=BACKGROUND)]
 
 
 def comparison_figure(
@@ -83,12 +85,14 @@ def _draw(axes: Axes, plane: Plane, classes: NDArray[np.uint8], window: tuple[fl
     axes.set_title(plane.name, color=TEXT, fontsize=9)
     axes.set_axis_off()
     for text, (x, y) in {
-        plane.left: (0.02, 0.5),
-        plane.right: (0.98, 0.5),
-        plane.top: (0.5, 0.98),
-        plane.bottom: (0.5, 0.02),
+        plane.left: (0.04, 0.5),
+        plane.right: (0.96, 0.5),
+        plane.top: (0.5, 0.96),
+        plane.bottom: (0.5, 0.04),
     }.items():
-        axes.text(x, y, text, color=TEXT, fontsize=8, transform=axes.transAxes, ha="center", va="center")
+        axes.text(
+            x, y, text, color=TEXT, fontsize=9, transform=axes.transAxes, ha="center", va="center", path_effects=OUTLINE
+        )
 
 
 def _zoom(axes: Axes, plane: Plane, mask: NDArray[np.bool_]) -> None:

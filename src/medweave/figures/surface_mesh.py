@@ -83,13 +83,11 @@ def _relaxed_net(padded: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArra
     start, end = quads.ravel(), np.roll(quads, 1, axis=1).ravel()
     links = sparse.csr_array((np.ones(len(start)), (start, end)), shape=(len(cells), len(cells)))
     links = links + links.T
-    degree: NDArray[np.float64] = np.asarray(links.sum(axis=1))[:, None]
+    average = sparse.diags_array(1 / np.bincount(np.concatenate([start, end]))) @ links
     middles = np.stack(np.unravel_index(cells, padded.shape), axis=1) + 0.5
     for _ in range(RELAXATIONS):
         for factor in (SMOOTHING, -INFLATION):
-            vertices = np.clip(
-                vertices + factor * (links @ vertices / degree - vertices), middles - REACH, middles + REACH
-            )
+            vertices = np.clip(vertices + factor * (average @ vertices - vertices), middles - REACH, middles + REACH)
     return vertices, quads
 
 

@@ -43,11 +43,8 @@ def test_summary_has_the_form_of_the_design_and_is_json():
         _case("c2", "s2", _label_map(shift=1)),
         _case("c3", "s2", _label_map(right=False)),
     ]
-    subjects = {"c1": "s1", "c2": "s2", "c3": "s2", "c4": "s3"}
-    summary = json.loads(
-        json.dumps(summarise(cases, split="test", subject_ids=subjects, heads=["heart"]), allow_nan=False)
-    )
-    assert (summary["split"], summary["n_cases"], summary["n_subjects"]) == ("test", 4, 3)
+    summary = json.loads(json.dumps(summarise(cases, split="test", heads=["heart"], n_part_cases=4), allow_nan=False))
+    assert (summary["split"], summary["n_cases"], summary["n_subjects"]) == ("test", 3, 2)
     head = summary["heads"]["heart"]
     assert (head["kind"], head["n_cases"], head["n_without_truth"]) == ("segmentation", 3, 1)
     assert head["mean_dice"]["mean"] == pytest.approx((1 + 0.75 + 0.5) / 3)
@@ -61,12 +58,12 @@ def test_summary_has_the_form_of_the_design_and_is_json():
 
 
 def test_one_subject_gives_null_intervals():
-    summary = summarise([_case("c1", "s1", _label_map())], split="val", subject_ids={"c1": "s1"}, heads=["heart"])
+    summary = summarise([_case("c1", "s1", _label_map())], split="val", heads=["heart"], n_part_cases=1)
     assert summary["heads"]["heart"]["structures"]["left"]["dice"]["ci95"] == [None, None]
 
 
 def test_a_head_without_any_truth_has_counts_and_no_means():
-    summary = summarise([], split="test", subject_ids={"c1": "s1"}, heads=["heart"])
+    summary = summarise([], split="test", heads=["heart"], n_part_cases=1)
     assert summary["heads"]["heart"] == {
         "kind": "segmentation",
         "n_cases": 0,

@@ -20,7 +20,10 @@
       const triangles = decode(surface.triangles);
       return { ...surface, positions, triangles, normals: normalsOf(positions, triangles) };
     });
-    return { surfaces, radius: Math.hypot(...data.low_mm.map((low, axis) => data.high_mm[axis] - low)) / 2 };
+    let radius = 0;
+    for (const { positions: p } of surfaces)
+      for (let i = 0; i < p.length; i += 3) radius = Math.max(radius, Math.hypot(p[i], p[i + 1], p[i + 2]));
+    return { surfaces, radius };
   }
 
   function normalsOf(p, triangles) {
@@ -115,9 +118,11 @@
         for (let t = 0; t < triangles.length; t += 3) {
           const corners = [3 * triangles[t], 3 * triangles[t + 1], 3 * triangles[t + 2]];
           const facing = at(rows[2], n, corners[0]);
-          if (facing < 0 && opacity > 0.99) continue;
+          const solid = opacity > 0.99;
+          if (facing < 0 && solid) continue;
           const light = 0.3 + 0.7 * Math.abs(facing);
           faces.push({
+            solid,
             depth: at(rows[2], p, corners[0]),
             fill: `rgba(${rgb.map((value) => Math.round(255 * value * light)).join()},${opacity})`,
             points: corners.map((i) => [w + w * scaleX * at(rows[0], p, i), h - h * scaleY * at(rows[1], p, i)]),
@@ -126,11 +131,13 @@
       }
       faces.sort((a, b) => a.depth - b.depth);
       pen.clearRect(0, 0, canvas.width, canvas.height);
-      for (const { fill, points } of faces) {
+      for (const { solid, fill, points } of faces) {
         pen.fillStyle = fill;
         pen.beginPath();
         for (const point of points) pen.lineTo(...point);
+        pen.closePath();
         pen.fill();
+        if (solid) { pen.strokeStyle = fill; pen.stroke(); }  // else the background shines through between triangles
       }
     };
   }
