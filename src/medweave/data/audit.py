@@ -141,8 +141,8 @@ def _spacing_outliers(name: str, images: Sequence[ImageOfCase]) -> Iterator[Find
                 code="spacing_outlier",
                 case_ids=(case.case_id,),
                 path=image.path,
-                message=f"the spacing of {name!r} is far from the others; got {_rounded(spacing)} mm, median {_rounded(median)} mm"
-                " along the patient's axes",
+                message=f"the spacing of image {name!r} is far from the others (axes as in LPS); "
+                f"got {_rounded(spacing)} mm, median {_rounded(median)} mm",
                 fix="check the header against the scanner's protocol.",
             )
 

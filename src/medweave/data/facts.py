@@ -1,7 +1,7 @@
 """What the files of a case hold, as plain facts."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,13 @@ class Intensity:
             float(values.std(dtype=np.float64)),
             *(float(value) for value in np.percentile(values, PERCENTILES)),
         )
+
+    @classmethod
+    def median_of(cls, cases: "Sequence[Intensity]") -> "Intensity | None":
+        """Return each number's median over the cases, or None without a case."""
+        if not cases:
+            return None
+        return cls(*np.median([astuple(case) for case in cases], axis=0).tolist())
 
 
 @dataclass(frozen=True)
@@ -117,6 +124,11 @@ class LabelMapFacts:
     volume_ml: Mapping[str, float]
     n_background_voxels: int
     sha256: str
+
+    @property
+    def unit(self) -> str:
+        """Unit of the volumes."""
+        return "mL" if self.grid.spatial_dims == 3 else "cm²"
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -185,17 +185,9 @@ def _image_fingerprint(name: str, facts: Sequence[CaseFacts]) -> ImageFingerprin
 
 
 def _median_intensity(cases: Sequence[Sequence[Intensity]]) -> tuple[Intensity, ...]:
-    known = [channels for channels in cases if channels]
-    n_channels = min((len(channels) for channels in known), default=0)
-    return tuple(
-        Intensity(
-            **{
-                entry.name: float(np.median([getattr(channels[channel], entry.name) for channels in known]))
-                for entry in fields(Intensity)
-            }
-        )
-        for channel in range(n_channels)
-    )
+    """Return the median of each channel that every case with statistics has."""
+    channels = zip(*(channels for channels in cases if channels), strict=False)
+    return tuple(median for channel in channels if (median := Intensity.median_of(channel)) is not None)
 
 
 def _structure_fingerprints(name: str, facts: Sequence[CaseFacts]) -> dict[str, StructureFingerprint]:

@@ -9,6 +9,10 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#F
 INK = "#1d2733"
 MUTED = "#8a97a6"
 GRID = "#e6eaef"
+#: Around images, and what is legible on it.
+DARK = "#10151c"
+ON_DARK = "#dfe6ee"
+PALETTE_ON_DARK = ("#ffb000", "#35c7ff", "#ff6db6", "#7ee787", "#b79cff", "#ff7b54", "#f5f06b")
 
 
 def colour(position: int) -> str:

@@ -1,0 +1,87 @@
+"""An image in three planes with the outlines of its structures."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from medweave.figures.planes import Plane, display_window, mask_centre, middle_voxel, orthogonal_planes
+from medweave.figures.style import DARK, ON_DARK, PALETTE_ON_DARK, new_figure
+
+
+def overlay_figure(
+    image: NDArray[Any],
+    label_map: NDArray[np.uint8] | None,
+    *,
+    spacing_mm: tuple[float, ...],
+    orientation: str,
+    structures: Mapping[str, int],
+    title: str,
+) -> Figure:
+    """Draw the planes through the middle of the structures, or of the image, with each structure outlined.
+
+    Args:
+        image: Voxels (x, y[, z]).
+        label_map: Labels of the same shape, or None.
+        spacing_mm: Of each axis.
+        orientation: Header code of the axes, "" in 2D.
+        structures: Value of each structure.
+        title: Above the planes.
+    """
+    centre = middle_voxel(image.shape) if label_map is None else mask_centre(label_map)
+    planes = orthogonal_planes(image, centre, spacing_mm=spacing_mm, orientation=orientation or None)
+    figure = new_figure(10.5, 4.1, background=DARK) if len(planes) > 1 else new_figure(5.2, 5.4, background=DARK)
+    panels = np.atleast_1d(figure.subplots(1, len(planes)))
+    low, high = display_window(image)
+    for axes, plane in zip(panels, planes, strict=True):
+        axes.imshow(plane.values, cmap="gray", vmin=low, vmax=high, aspect=plane.aspect, interpolation="bilinear")
+        _label_edges(axes, plane)
+    if label_map is not None:
+        labels = orthogonal_planes(label_map, centre, spacing_mm=spacing_mm, orientation=orientation or None)
+        for axes, plane in zip(panels, labels, strict=True):
+            _outline(axes, plane.values, structures)
+        _add_legend(figure, structures)
+    figure.suptitle(title, color=ON_DARK, fontsize=11, fontweight="bold", x=0.012, ha="left")
+    return figure
+
+
+def structure_colour(position: int) -> str:
+    """Return the outline colour of the structure at `position` of the schema."""
+    return PALETTE_ON_DARK[position % len(PALETTE_ON_DARK)]
+
+
+def _outline(axes: Axes, labels: NDArray[np.uint8], structures: Mapping[str, int]) -> None:
+    # A frame of background closes the outlines of structures that touch the border.
+    framed = np.pad(labels, 1)
+    rows, columns = (np.arange(-1, size + 1) for size in labels.shape)
+    for position, value in enumerate(structures.values()):
+        if (labels == value).any():
+            mask = (framed == value).astype(float)
+            axes.contour(columns, rows, mask, levels=[0.5], colors=[structure_colour(position)], linewidths=1.4)
+    axes.set_xlim(-0.5, labels.shape[1] - 0.5)
+    axes.set_ylim(labels.shape[0] - 0.5, -0.5)
+
+
+def _label_edges(axes: Axes, plane: Plane) -> None:
+    axes.set_title(plane.name, color=ON_DARK, fontsize=9)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)
+    edges = ((plane.left, 0.03, 0.5), (plane.right, 0.97, 0.5), (plane.top, 0.5, 0.96), (plane.bottom, 0.5, 0.04))
+    for text, x, y in edges:
+        axes.text(x, y, text, color=ON_DARK, fontsize=9, transform=axes.transAxes, ha="center", va="center")
+
+
+def _add_legend(figure: Figure, structures: Mapping[str, int]) -> None:
+    handles = [
+        Line2D([], [], color=structure_colour(position), linewidth=2, label=name)
+        for position, name in enumerate(structures)
+    ]
+    if handles:
+        figure.legend(
+            handles=handles, loc="outside lower center", ncols=6, frameon=False, labelcolor=ON_DARK, fontsize=9
+        )
