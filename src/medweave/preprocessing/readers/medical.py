@@ -1,14 +1,12 @@
 """Reading NIfTI, NRRD, MetaImage and single-file DICOM through SimpleITK."""
 
-import gzip
-import math
-import zlib
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 
 from medweave.core.errors import DataError
+from medweave.preprocessing.readers.nifti import verify_nifti
 
 
 def read_channels(path: Path, *, spatial_dims: int) -> list[sitk.Image]:
@@ -71,41 +69,16 @@ def _read(path: Path) -> sitk.Image:
     try:
         image = reader.Execute()
     except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1].strip()
         raise DataError(
-            "image file cannot be read", where=path, got=reason, fix="copy the file again or convert it."
+            "image file cannot be read", where=path, got=_reason(error), fix="copy the file again or convert it."
         ) from error
     if "complex" in image.GetPixelIDTypeAsString():
         raise DataError("an image is complex", where=path, wanted="real numbers", fix="convert it to magnitude.")
-    if reader.HasMetaDataKey("vox_offset"):
-        _refuse_damaged_nifti(path, reader)
-    return image
+    if not reader.HasMetaDataKey("vox_offset"):
+        return image
+    return verify_nifti(image, path=path, header={key: reader.GetMetaData(key) for key in reader.GetMetaDataKeys()})
 
 
-def _refuse_damaged_nifti(path: Path, reader: sitk.ImageFileReader) -> None:
-    """ITK fills what it cannot read of a NIfTI file with zeros and says nothing, so count and check the bytes."""
-    axes = int(reader.GetMetaData("dim[0]"))
-    voxels = math.prod(max(int(reader.GetMetaData(f"dim[{axis}]")), 1) for axis in range(1, axes + 1))
-    expected = int(float(reader.GetMetaData("vox_offset"))) + voxels * int(reader.GetMetaData("bitpix")) // 8
-    try:
-        found = _content_bytes(path.with_suffix(".img") if path.suffix == ".hdr" else path)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DataError("image file is damaged", where=path, got=error, fix="copy the file again.") from error
-    if found < expected:
-        raise DataError(
-            "image file is truncated",
-            where=path,
-            got=f"{found} bytes of content",
-            wanted=f"{expected}",
-            fix="copy the file again.",
-        )
-
-
-def _content_bytes(path: Path) -> int:
-    if path.suffix != ".gz":
-        return path.stat().st_size
-    count = 0
-    with gzip.open(path) as content:  # reading to the end checks the checksum
-        while block := content.read(1 << 20):
-            count += len(block)
-    return count
+def _reason(error: RuntimeError) -> str:
+    """Return what an ITK error says after its place in ITK's source."""
+    return " ".join(str(error).rpartition("ERROR: ")[2].split())

@@ -1,0 +1,73 @@
+"""What ITK hides of a NIfTI file: it reads missing and damaged parts, NaN and infinities as zeros and says nothing."""
+
+import gzip
+import math
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from medweave.core.errors import DataError
+
+#: NIfTI codes of the types that can hold NaN (Cox et al., "NIfTI-1 data format").
+FLOAT_TYPES = {16: "f4", 64: "f8"}
+HEADER_BYTES = 348
+
+
+def verify_nifti(image: sitk.Image, *, path: Path, header: Mapping[str, str]) -> sitk.Image:
+    """Check the file's content and return the image with the NaN and infinite values that the file holds.
+
+    Args:
+        image: The file as ITK reads it.
+        path: The file.
+        header: Its fields as ITK names them.
+
+    Raises:
+        DataError: The file is truncated, or its compressed content is damaged.
+    """
+    is_pair = path.suffix in (".hdr", ".img")
+    content = _content(path.with_suffix(".img") if is_pair else path)
+    start = int(float(header["vox_offset"]))
+    voxels = math.prod(max(int(header[f"dim[{axis}]"]), 1) for axis in range(1, int(header["dim[0]"]) + 1))
+    end = start + voxels * int(header["bitpix"]) // 8
+    if content.size < end:
+        raise DataError(
+            "image file is truncated",
+            where=path,
+            got=f"{content.size} bytes of content",
+            wanted=f"{end}",
+            fix="copy the file again.",
+        )
+    if int(header["datatype"]) not in FLOAT_TYPES:
+        return image
+    header_length = (_content(path.with_suffix(".hdr")) if is_pair else content)[:4]
+    byte_order = "<" if int(header_length.view("<i4")[0]) == HEADER_BYTES else ">"
+    stored = content[start:end].view(byte_order + FLOAT_TYPES[int(header["datatype"])])
+    return image if np.isfinite(stored).all() else _with_gaps(image, stored)
+
+
+def _content(path: Path) -> NDArray[np.uint8]:
+    if path.suffix != ".gz":
+        return np.memmap(path, dtype=np.uint8, mode="r")
+    try:
+        with gzip.open(path) as file:  # reading to the end checks the checksum
+            return np.frombuffer(file.read(), dtype=np.uint8)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DataError("image file is damaged", where=path, got=error, fix="copy the file again.") from error
+
+
+def _with_gaps(image: sitk.Image, stored: NDArray[np.floating[Any]]) -> sitk.Image:
+    """Return the image with the values of `stored` that are not finite."""
+    array = sitk.GetArrayFromImage(image)
+    components = image.GetNumberOfComponentsPerPixel()
+    if components > 1:  # the slowest axis of the file, the fastest of the array
+        stored = np.moveaxis(stored.reshape(components, *array.shape[:-1]), 0, -1)
+    stored = stored.reshape(array.shape)
+    np.copyto(array, stored, where=~np.isfinite(stored))
+    restored = sitk.GetImageFromArray(array, isVector=components > 1)
+    restored.CopyInformation(image)
+    return restored
