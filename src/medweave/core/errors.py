@@ -12,6 +12,7 @@ A message is one line: what is wrong (where): got …; wanted …. Fix: ….
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from typing import Self
 
 
 class MedweaveError(Exception):
@@ -70,9 +71,12 @@ class RecipeError(UsageError):
     """
 
     def __init__(self, source: object, problems: Sequence[str]) -> None:
-        self.problems = list(problems)
+        self.source, self.problems = source, list(problems)
         count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
         super().__init__(f"recipe {source} has {count}:\n" + "\n".join(f"  {problem}" for problem in self.problems))
+
+    def __reduce__(self) -> tuple[type[Self], tuple[object, list[str]]]:
+        return type(self), (self.source, self.problems)
 
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str:

@@ -64,11 +64,8 @@ def site(tmp_path: Path, handler: type[RangeHandler], monkeypatch: pytest.Monkey
 
 @pytest.fixture
 def archive(site: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    path = _write_archive(
-        site / f"{TASK}.tar", {f"{TASK}/dataset.json": b"{}", f"{TASK}/imagesTr/a.nii": b"x" * 50_000}
-    )
-    monkeypatch.setitem(DecathlonDataset.md5, TASK, hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest())
-    return path
+    files = {f"{TASK}/dataset.json": b"{}", f"{TASK}/imagesTr/a.nii": b"x" * 50_000}
+    return _publish(_write_archive(site / f"{TASK}.tar", files), monkeypatch)
 
 
 def _write_archive(path: Path, files: dict[str, bytes]) -> Path:
@@ -80,8 +77,9 @@ def _write_archive(path: Path, files: dict[str, bytes]) -> Path:
     return path
 
 
-def _publish(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _publish(path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setitem(DecathlonDataset.md5, TASK, hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest())
+    return path
 
 
 def _names(folder: Path) -> list[str]:
