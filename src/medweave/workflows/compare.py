@@ -1,0 +1,51 @@
+"""From the evaluations of several runs to paired tests."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from medweave.core.errors import RunError, UsageError
+from medweave.core.files import write_json
+from medweave.evaluation.comparison import Comparison, compare
+from medweave.runs.folder import RunFolder
+from medweave.workflows.evaluate import PER_CASE
+
+
+def run(runs: Sequence[Path], *, split: str = "test", output: Path | None = None) -> Comparison:
+    """Compare runs on the cases that all of them were evaluated on.
+
+    Args:
+        runs: Two or more evaluated runs (or bundles).
+        split: Evaluation to compare: "test", "val" or "external".
+        output: JSON file for the comparison; None writes none.
+
+    Raises:
+        UsageError: There are fewer than two runs, or one is named twice.
+        RunError: A run is not evaluated.
+        DataError: The runs have no case in common or were judged against different truths.
+    """
+    if len({path.resolve() for path in runs}) < max(len(runs), 2):
+        raise UsageError("comparing needs two or more different runs", got=", ".join(map(str, runs)) or "none")
+    tables = {name: _per_case(path, split) for name, path in zip(_names(runs), runs, strict=True)}
+    comparison = compare(tables)
+    if output:
+        write_json(output, comparison.to_json())
+    return comparison
+
+
+def _names(runs: Sequence[Path]) -> list[str]:
+    """Name each run by its folder, or by its whole path where two folders have one name."""
+    names = [path.resolve().name for path in runs]
+    return names if len(set(names)) == len(names) else [str(path) for path in runs]
+
+
+def _per_case(path: Path, split: str) -> pd.DataFrame:
+    table = RunFolder(path).evaluation(split) / PER_CASE
+    if not table.is_file():
+        data = " --data DATA" if split == "external" else f" --split {split}"
+        raise RunError("the run is not evaluated", where=table, fix=f"run `medweave evaluate {path}{data}` first.")
+    try:
+        return pd.read_csv(table, dtype={"case_id": str, "subject_id": str, "head": str, "structure": str})
+    except ValueError as error:
+        raise RunError("the table cannot be read", where=table, got=error, fix="evaluate the run again.") from error

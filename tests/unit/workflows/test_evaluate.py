@@ -1,0 +1,161 @@
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import SimpleITK as sitk
+
+from medweave.core.errors import DataError, RunError
+from medweave.data.layouts.layout import scan
+from medweave.data.split import Split
+from medweave.inference.predictor import Prediction, SegmentationHeadInfo, SegmentationPrediction
+from medweave.preprocessing.readers.medical import read_label_map
+from medweave.runs.folder import RunFolder
+from medweave.workflows import evaluate
+
+
+class Shifted:
+    """A predictor that answers with the truth moved by one voxel."""
+
+    def __init__(self):
+        structures = {"left_atrium": 1}
+        head = SegmentationHeadInfo(structures, activation="softmax", input_name="mr", image_name="image")
+        self.segmentation_heads = {"heart": head}
+
+    def predict(self, case):
+        truth = read_label_map(case.label_maps["image"], spatial_dims=3)
+        moved = sitk.GetImageFromArray(np.roll(sitk.GetArrayFromImage(truth), 1, axis=0))
+        moved.CopyInformation(truth)
+        return Prediction(case.case_id, {"heart": SegmentationPrediction(moved, volumes_ml={})})
+
+    def image_path(self, case, head):
+        return case.images["image"]
+
+    def truth_path(self, case, head):
+        return case.label_maps.get("image")
+
+
+@pytest.fixture
+def model(tmp_path, heart_study, monkeypatch):
+    """A run folder whose split has two test cases, and no network."""
+    monkeypatch.setattr(evaluate, "load_predictor", lambda path: Shifted())
+    run = RunFolder(tmp_path / "run")
+    index = scan(heart_study)
+    index.save(run.index)
+    names = [case.case_id for case in index.cases]
+    Split(train=tuple(names[:3]), val=tuple(names[3:4]), test=tuple(names[4:])).save(run.split)
+    return run.path
+
+
+def test_the_test_part_is_judged_and_written(model):
+    calls = []
+    result = evaluate.run(model, on_progress=lambda *progress: calls.append(progress))
+    assert calls == [(1, 2), (2, 2)]
+    assert result.folder == model / "evaluation/test"
+    assert sorted(path.name for path in result.folder.iterdir()) == [
+        "figures",
+        "per_case.csv",
+        "predictions",
+        "report.html",
+        "summary.json",
+    ]
+    assert json.loads((result.folder / "summary.json").read_text()) == result.summary
+    assert (result.summary["n_cases"], result.summary["split"]) == (2, "test")
+    table = pd.read_csv(result.folder / "per_case.csv")
+    assert table["dice"].mean() == pytest.approx(result.summary["heads"]["heart"]["mean_dice"]["mean"])
+    assert 0.5 < table["dice"].min() < 1
+    assert sorted(path.name for path in (result.folder / "predictions").iterdir()) == [
+        f"{case_id}_heart.nii.gz" for case_id in table["case_id"]
+    ]
+
+
+def test_evaluating_again_replaces_the_folder(model):
+    first = evaluate.run(model, split="val").folder
+    (first / "stale.txt").write_text("old")
+    second = evaluate.run(model, split="val", save_predictions=False).folder
+    assert first == second
+    assert not (second / "stale.txt").exists()
+    assert not (second / "predictions").exists()
+    assert [path.name for path in second.parent.iterdir()] == ["val"]
+
+
+def test_a_failure_leaves_the_old_evaluation_and_no_rest(model, monkeypatch):
+    folder = evaluate.run(model, split="val").folder
+    monkeypatch.setattr(evaluate, "write_report", lambda *_, **__: (_ for _ in ()).throw(RunError("disk full")))
+    with pytest.raises(RunError, match="disk full"):
+        evaluate.run(model, split="val")
+    assert (folder / "report.html").is_file()
+    assert [path.name for path in folder.parent.iterdir()] == ["val"]
+
+
+def test_a_folder_that_is_no_evaluation_is_not_replaced(model, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/thesis.txt").write_text("dear")
+    with pytest.raises(RunError, match="holds something that is no evaluation"):
+        evaluate.run(model, output=tmp_path / "mine")
+    assert (tmp_path / "mine/thesis.txt").is_file()
+
+
+def test_an_external_folder_is_judged_whole_and_cases_without_truth_are_counted(model, tmp_path, heart_study):
+    external = tmp_path / "external"
+    _copy_study(heart_study, external, n_cases=2, n_without_truth=1)
+    summary = evaluate.run(model, data=external, output=tmp_path / "result").summary
+    assert (summary["split"], summary["n_cases"]) == ("external", 2)
+    assert summary["heads"]["heart"]["n_without_truth"] == 1
+
+
+def test_the_training_folder_is_refused_as_an_external_test_set(model, heart_study):
+    with pytest.raises(DataError, match=r"trained on cases of this folder .*: got 4 of 6 cases"):
+        evaluate.run(model, data=heart_study)
+
+
+def test_a_folder_without_any_truth_is_refused(model, tmp_path, heart_study, monkeypatch):
+    _copy_study(heart_study, tmp_path / "external", n_cases=1, n_without_truth=2)
+    monkeypatch.setattr(Shifted, "truth_path", lambda self, case, head: None)
+    with pytest.raises(DataError, match="no case has a true label map"):
+        evaluate.run(model, data=tmp_path / "external")
+
+
+def test_a_label_map_on_another_grid_is_refused(model, tmp_path, heart_study, monkeypatch):
+    _copy_study(heart_study, tmp_path / "external", n_cases=1, n_without_truth=0)
+    case = scan(tmp_path / "external").cases[0]
+    answer = Shifted().predict(case).segmentations["heart"].label_map
+    answer.SetSpacing([2 * spacing for spacing in answer.GetSpacing()])
+    prediction = Prediction(case.case_id, {"heart": SegmentationPrediction(answer, volumes_ml={})})
+    monkeypatch.setattr(Shifted, "predict", lambda self, case: prediction)
+    with pytest.raises(DataError, match=r"does not lie on the image's grid .*: got spacing"):
+        evaluate.run(model, data=tmp_path / "external")
+
+
+def test_a_part_without_cases_is_refused(model):
+    Split(train=("a",), val=("b",), test=()).save(RunFolder(model).split)
+    with pytest.raises(RunError, match="the run has no test cases"):
+        evaluate.run(model)
+
+
+def test_a_model_without_data_needs_a_folder(model):
+    RunFolder(model).split.unlink()
+    with pytest.raises(RunError, match=r"no data of its own .*--data"):
+        evaluate.run(model)
+
+
+def _copy_study(source, target, *, n_cases, n_without_truth):
+    """Copy cases of an MSD study under new names, the last ones without their label maps."""
+    cases = scan(source).cases[: n_cases + n_without_truth]
+    facts = json.loads((source / "dataset.json").read_text())
+    entries = []
+    for position, case in enumerate(cases):
+        folders = ["imagesTr", "labelsTr"] if position < n_cases else ["imagesTs"]
+        files = [case.images["image"], case.label_maps["image"]]
+        for folder, file in zip(folders, files, strict=False):
+            (target / folder).mkdir(parents=True, exist_ok=True)
+            (target / folder / file.name).write_bytes(file.read_bytes())
+        entries.append(SimpleNamespace(name=files[0].name, is_training=position < n_cases))
+    facts["training"] = [
+        {"image": f"./imagesTr/{entry.name}", "label": f"./labelsTr/{entry.name}"}
+        for entry in entries
+        if entry.is_training
+    ]
+    facts["test"] = [f"./imagesTs/{entry.name}" for entry in entries if not entry.is_training]
+    (target / "dataset.json").write_text(json.dumps(facts))
