@@ -14,9 +14,20 @@ def resolve_spacing(recipe: Recipe, fingerprint: Fingerprint) -> Recipe:
     sections = {}
     for name, section in recipe.preprocessing.items():
         if section.spacing_mm == "auto":
-            spacing = fingerprint.median_spacing_mm(orientation=section.orientation)
+            spacing = fingerprint.median_spacing_mm(
+                orientation=section.orientation, image_names=recipe.data.inputs[name].channels
+            )
             section = section.model_copy(update={"spacing_mm": tuple(round(value, 4) for value in spacing)})
         sections[name] = section
+    return recipe.model_copy(update={"preprocessing": sections})
+
+
+def without_auto_spacing(recipe: Recipe) -> Recipe:
+    """Keep each file's spacing where it is `auto`, for looking at names before any file is read."""
+    sections = {
+        name: section.model_copy(update={"spacing_mm": None}) if section.spacing_mm == "auto" else section
+        for name, section in recipe.preprocessing.items()
+    }
     return recipe.model_copy(update={"preprocessing": sections})
 
 

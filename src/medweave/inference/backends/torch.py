@@ -1,5 +1,6 @@
 """Running the network with PyTorch."""
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,14 +10,22 @@ from numpy.typing import NDArray
 
 from medweave.models.multitask import MultiTaskModel
 
-Precision = str
-
 AUTOCAST_TYPES: dict[str, torch.dtype] = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 def memory_format(spatial_dims: int) -> torch.memory_format:
     """Return the channels-last format of 2D or 3D batches."""
     return torch.channels_last if spatial_dims == 2 else torch.channels_last_3d
+
+
+def avoid_faulty_amx_kernels() -> None:
+    """Keep oneDNN from its AMX kernels, unless the environment says otherwise.
+
+    The deconvolution that oneDNN 3.12 (PyTorch 2.13) picks for bfloat16 on processors with AMX runs a tile instruction
+    on threads whose tiles are not configured, and the process dies with SIGILL. Must be called before the first
+    convolution; oneDNN reads the variable once.
+    """
+    os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_FP16")
 
 
 class TorchBackend:
@@ -28,6 +37,7 @@ class TorchBackend:
     """
 
     def __init__(self, model: MultiTaskModel, *, precision: str) -> None:
+        avoid_faulty_amx_kernels()
         self.model = model
         self.autocast_type = AUTOCAST_TYPES.get(precision)
 

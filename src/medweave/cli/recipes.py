@@ -1,0 +1,67 @@
+"""`medweave recipes`: the library of recipes and the components that they may name."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from medweave.recipes.loader import copy_recipe, json_schema, library_file, library_names
+from medweave.workflows import describe
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="The library of recipes.")
+
+
+@app.command("list")
+def list_() -> None:
+    """List the recipes of the library."""
+    for name in library_names():
+        purpose = library_file(name).read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
+        print(f"{name:28} {purpose}")
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="Library name or YAML file.")],
+    model: Annotated[bool, typer.Option("--model", help="Show the network's layers and parameters instead.")] = False,
+) -> None:
+    """Print a recipe, or the layers of its network."""
+    if not model:
+        path = Path(name) if Path(name).is_file() else library_file(name)
+        print(path.read_text(encoding="utf-8"), end="")
+        return
+    table = Table("layer", "output", "parameters", title=name)
+    table.columns[2].justify = "right"
+    description = describe.run(name)
+    for layer in description.layers:
+        table.add_row(layer.name, "x".join(str(size) for size in layer.output), f"{layer.parameters:,}")
+    Console(highlight=False).print(table)
+    print(f"{description.parameters:,} trainable parameters; input {'x'.join(str(size) for size in description.input)}")
+
+
+@app.command()
+def copy(
+    name: Annotated[str, typer.Argument(help="Library name.")],
+    file: Annotated[Path, typer.Argument(help="New file.")],
+) -> None:
+    """Copy a recipe to a file, to change it."""
+    copy_recipe(name, file)
+    print(f"{file}\nnext: medweave check {file}")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of recipes, for editors."""
+    print(json.dumps(json_schema(), indent=2))
+
+
+@app.command()
+def components() -> None:
+    """List every component that a recipe may name, with its parameters and their defaults."""
+    for kind, entries in describe.components().items():
+        print(f"{kind}")
+        for entry in entries:
+            parameters = ", ".join(f"{name}={value}" for name, value in entry.parameters.items())
+            print(f"  {entry.name:20} {entry.summary}\n{'':23}{parameters or 'no parameters'}")

@@ -1,0 +1,1 @@
+"""Training: the one LightningModule, its data, its callbacks, the trainer."""

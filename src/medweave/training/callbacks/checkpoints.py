@@ -1,0 +1,60 @@
+"""Checkpoints and weights, written atomically."""
+
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback
+from safetensors.torch import save_file
+
+from medweave.core.files import atomic_path
+from medweave.runs.folder import RunFolder
+from medweave.training.module import MultiTaskModule
+
+
+class RunCheckpoints(Callback):
+    """Writes checkpoints/last.ckpt after every epoch, and best.ckpt and model.safetensors after the best validation.
+
+    Args:
+        run: Where to write.
+        monitor: Value that chooses the best; higher is better unless its name contains "loss".
+    """
+
+    def __init__(self, run: RunFolder, *, monitor: str) -> None:
+        self.run = run
+        self.monitor = monitor
+        self.sign = -1.0 if "loss" in monitor else 1.0
+        self.best_value: float | None = None
+        self.best_epoch: int | None = None
+        self._is_best_pending = False
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Compare the monitored value with the best so far."""
+        value = float(trainer.callback_metrics[self.monitor])
+        if self.best_value is None or self.sign * value > self.sign * self.best_value:
+            self.best_value, self.best_epoch = value, trainer.current_epoch
+            self._is_best_pending = True
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write what the epoch left."""
+        if self._is_best_pending:
+            self._is_best_pending = False
+            self._save(trainer, best=True)
+            if isinstance(pl_module, MultiTaskModule):
+                weights = {name: tensor.contiguous().cpu() for name, tensor in pl_module.model.state_dict().items()}
+                with atomic_path(self.run.weights) as temporary:
+                    save_file(weights, temporary)
+        self._save(trainer, best=False)
+
+    def _save(self, trainer: pl.Trainer, *, best: bool) -> None:
+        path = self.run.best_checkpoint if best else self.run.last_checkpoint
+        with atomic_path(path) as temporary:
+            torch.save(trainer._checkpoint_connector.dump_checkpoint(), temporary)  # noqa: SLF001 -- no public way to a dict
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the best value and its epoch."""
+        return {"best_value": self.best_value, "best_epoch": self.best_epoch}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue from the best value of a checkpoint."""
+        self.best_value, self.best_epoch = state_dict["best_value"], state_dict["best_epoch"]

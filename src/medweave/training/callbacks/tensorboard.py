@@ -1,0 +1,91 @@
+"""What TensorBoard shows beside the logged values: the network's graph and example predictions."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.loggers import TensorBoardLogger
+from torch import Tensor, nn
+
+from medweave.figures.comparison import comparison_figure
+from medweave.models.multitask import MultiTaskModel
+from medweave.preprocessing.geometry import Grid, to_array
+from medweave.preprocessing.readers.medical import read_channels
+from medweave.training.module import MultiTaskModule, ValidationOutcome
+
+
+class TensorBoardPictures(Callback):
+    """Logs the graph once, and the first validation case's prediction at every validation.
+
+    Args:
+        image_shapes: (C, axes) of each input.
+    """
+
+    def __init__(self, image_shapes: Mapping[str, tuple[int, int]]) -> None:
+        self.image_shapes = image_shapes
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Log the network's graph, traced on the smallest image that it takes."""
+        if not isinstance(trainer.logger, TensorBoardLogger) or not isinstance(pl_module, MultiTaskModule):
+            return
+        side = 2 * pl_module.model.size_divisor
+        images = tuple(
+            torch.zeros((1, channels, *[side] * axes), device=pl_module.device)
+            for channels, axes in self.image_shapes.values()
+        )
+        graph = _Traceable(pl_module.model, tuple(self.image_shapes))
+        was_training = pl_module.model.training
+        graph.eval()
+        trainer.logger.experiment.add_graph(graph, images)
+        pl_module.model.train(was_training)
+
+    def on_validation_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Log the first case."""
+        if batch_idx > 0 or not isinstance(trainer.logger, TensorBoardLogger):
+            return
+        if isinstance(pl_module, MultiTaskModule):
+            _log_comparisons(trainer.logger, pl_module, outputs["outcome"])
+
+
+def _log_comparisons(logger: TensorBoardLogger, module: MultiTaskModule, outcome: ValidationOutcome) -> None:
+    """Log the overlay of prediction and truth of each head."""
+    source = module.predictor.source
+    for head, info in module.predictor.segmentation_heads.items():
+        truth = source.read_label_map(outcome.case, head)
+        if truth is None:
+            continue
+        path = module.predictor.image_path(outcome.case, head)
+        image = read_channels(path, spatial_dims=truth.GetDimension())[0]
+        scores = ", ".join(f"{name} {outcome.dice[head, name]:.3f}" for name in info.structures)
+        figure = comparison_figure(
+            to_array(image),
+            to_array(outcome.prediction.segmentations[head].label_map),
+            to_array(truth),
+            grid=Grid.of(truth),
+            title=f"{outcome.case.case_id}: Dice {scores}",
+        )
+        logger.experiment.add_figure(f"validation/{head}", figure, global_step=module.current_epoch)
+
+
+class _Traceable(nn.Module):
+    """The model as a function from tensors to tensors, as tracing wants it."""
+
+    def __init__(self, model: MultiTaskModel, names: tuple[str, ...]) -> None:
+        super().__init__()
+        self.model = model
+        self.names = names
+
+    def forward(self, *images: Tensor) -> tuple[Tensor, ...]:
+        present = {name: torch.ones(1, dtype=torch.bool) for name in self.names}
+        logits = self.model(dict(zip(self.names, images, strict=True)), present)
+        return tuple(levels[0] for levels in logits.values())

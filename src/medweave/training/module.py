@@ -1,0 +1,178 @@
+"""The one LightningModule: any recipe's training and validation step."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import SimpleITK as sitk
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn, optim
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+
+from medweave.data.case import Case
+from medweave.data.dataset import Batch
+from medweave.data.preparation import PreparedCase
+from medweave.inference.backends.torch import memory_format
+from medweave.inference.predictor import Prediction, Predictor
+from medweave.losses.loss import MultiTaskLoss
+from medweave.metrics.overlap import confusion, dice
+from medweave.models.multitask import MultiTaskModel
+
+
+@dataclass(frozen=True)
+class ValidationCase:
+    """A validation case: its files and its prepared arrays."""
+
+    case: Case
+    prepared: PreparedCase
+
+
+@dataclass(frozen=True)
+class ValidationOutcome:
+    """What validation makes of a case.
+
+    Attributes:
+        case_id: Of the case.
+        image: First channel of the first input, on the preprocessed grid.
+        prediction: The answers on the case's own grid.
+        dice: Dice of each structure, by (head, structure); heads without truth are left out.
+    """
+
+    case: Case
+    prediction: Prediction
+    dice: Mapping[tuple[str, str], float]
+
+
+class MultiTaskModule(pl.LightningModule):
+    """Trains a MultiTaskModel and validates it on whole cases, on their own grids, with the Predictor.
+
+    The random generators are seeded from (seed, epoch) when an epoch begins, so that a resumed training draws what the
+    unbroken one would have drawn. The learning rate is stepped here, after each optimizer step or (on a plateau) after
+    each validation, so that a checkpoint holds it in the state that the next step needs.
+
+    Args:
+        model: The network.
+        loss: Terms of the heads.
+        predictor: Predicts with the same network.
+        make_optimizer: From the parameters.
+        make_schedule: From the optimizer.
+        monitor: Name of the value that chooses the best epoch.
+        seed: Of the training.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: MultiTaskModel,
+        loss: MultiTaskLoss,
+        predictor: Predictor,
+        make_optimizer: Callable[[list[nn.Parameter]], optim.Optimizer],
+        make_schedule: Callable[[optim.Optimizer], LRScheduler],
+        monitor: str,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.loss = loss
+        self.predictor = predictor
+        self.monitor = monitor
+        self.seed = seed
+        self._make_optimizer = make_optimizer
+        self._make_schedule = make_schedule
+        self.schedule: LRScheduler | None = None
+        self._schedule_state: dict[str, Any] | None = None
+        self._dice: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
+
+    def configure_optimizers(self) -> optim.Optimizer:
+        """Return the optimizer."""
+        optimizer = self._make_optimizer([p for p in self.model.parameters() if p.requires_grad])
+        self.schedule = self._make_schedule(optimizer)
+        return optimizer
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 -- passed on to Lightning
+        """Step the optimizer, then the learning rate."""
+        super().optimizer_step(*args, **kwargs)
+        if self.schedule is not None and not isinstance(self.schedule, ReduceLROnPlateau):
+            self.schedule.step()
+
+    def on_train_epoch_start(self) -> None:
+        """Seed whatever an epoch draws at random in this process."""
+        torch.manual_seed(int(np.random.SeedSequence([self.seed, self.current_epoch]).generate_state(1)[0]))
+
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:  # noqa: ARG002 -- Lightning's signature
+        """Return the loss of a batch."""
+        images = {
+            name: image.contiguous(memory_format=memory_format(image.ndim - 2))
+            for name, image in batch["images"].items()
+        }
+        logits = self.model(images, batch["present"])
+        with torch.autocast(self.device.type, enabled=False):
+            terms = self.loss(logits, batch["label_maps"], batch["present"])
+        total = torch.stack(list(terms.values())).sum()
+        if not bool(torch.isfinite(total)):
+            raise FloatingPointError(f"the loss is {total.item()} in epoch {self.current_epoch}")  # noqa: EM102
+        self._log("train/loss", total.detach(), batch_size=len(batch["case_ids"]))
+        for head, term in terms.items():
+            self._log(f"train/loss_{head}", term.detach(), batch_size=len(batch["case_ids"]))
+        return total
+
+    def validation_step(self, batch: ValidationCase, batch_index: int) -> dict[str, ValidationOutcome]:  # noqa: ARG002
+        """Predict a whole case and compare it with its truth."""
+        inputs = batch.prepared.inputs()
+        logits = self.predictor.logits(inputs)
+        prediction = self.predictor.finish(batch.case.case_id, logits, inputs)
+        self._log("val/loss", self._validation_loss(logits, batch.prepared), batch_size=1)
+        scores: dict[tuple[str, str], float] = {}
+        for head, info in self.predictor.segmentation_heads.items():
+            truth = self.predictor.source.read_label_map(batch.case, head)
+            if truth is None:
+                continue
+            predicted = sitk.GetArrayViewFromImage(prediction.segmentations[head].label_map)
+            true = sitk.GetArrayViewFromImage(truth)
+            for structure, value in info.structures.items():
+                scores[head, structure] = dice(confusion(predicted == value, true == value))
+                self._dice[head, structure].append(scores[head, structure])
+        return {"outcome": ValidationOutcome(batch.case, prediction, scores)}
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the mean Dice of each structure and the score, and step a plateau schedule."""
+        by_head: defaultdict[str, list[float]] = defaultdict(list)
+        for (head, structure), values in sorted(self._dice.items()):
+            self._log(f"val/dice_{head}_{structure}", float(np.mean(values)))
+            by_head[head].append(float(np.mean(values)))
+        self._dice.clear()
+        self._log("val/score", float(np.mean([np.mean(values) for values in by_head.values()])) if by_head else 0.0)
+        if isinstance(self.schedule, ReduceLROnPlateau):
+            self.schedule.step(self.trainer.callback_metrics["val/score"])
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the learning rate's state."""
+        if self.schedule is not None:
+            checkpoint["schedule"] = self.schedule.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the learning rate's state until there is a schedule to give it to."""
+        self._schedule_state = checkpoint["schedule"]
+
+    def on_train_start(self) -> None:
+        """Give a resumed schedule its state."""
+        if self.schedule is not None and self._schedule_state is not None:
+            self.schedule.load_state_dict(self._schedule_state)
+            self._schedule_state = None
+
+    def _validation_loss(self, logits: Mapping[str, NDArray[np.float32]], prepared: PreparedCase) -> Tensor:
+        arrays = prepared.arrays()
+        heads = [head for head in logits if f"labels.{head}" in arrays]
+        terms = self.loss(
+            {head: [torch.from_numpy(logits[head][None])] for head in logits},
+            {head: torch.from_numpy(arrays[f"labels.{head}"].astype(np.int64))[None] for head in heads},
+            {head: torch.tensor([head in heads]) for head in logits},
+        )
+        return torch.stack(list(terms.values())).sum()
+
+    def _log(self, name: str, value: float | Tensor, *, batch_size: int = 1) -> None:
+        self.log(name, value, on_step=False, on_epoch=True, batch_size=batch_size)

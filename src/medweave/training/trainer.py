@@ -1,0 +1,186 @@
+"""Running the loop."""
+
+import logging
+import os
+import signal
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback, EarlyStopping
+from pytorch_lightning.loggers import TensorBoardLogger
+from torch.utils.data import DataLoader
+
+from medweave.core.errors import RunError
+from medweave.data.dataset import SeededSampler, TrainingDataset, collate
+from medweave.runs.folder import RunFolder
+from medweave.training.callbacks.checkpoints import RunCheckpoints
+from medweave.training.callbacks.metrics_file import MetricsFile
+from medweave.training.callbacks.progress import ProgressBar
+from medweave.training.callbacks.resources import Resources
+from medweave.training.callbacks.tensorboard import TensorBoardPictures
+from medweave.training.module import MultiTaskModule, ValidationCase
+from medweave.training.precision import LIGHTNING_PRECISION
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoopSettings:
+    """How the loop runs.
+
+    Attributes:
+        max_epochs: Epochs at most.
+        batch_size: Samples in a batch.
+        per_case: Samples of each case in an epoch.
+        accumulate_batches: Batches in an optimizer step.
+        gradient_clip_norm: Upper bound of the gradient's norm, or None.
+        monitor: Value that stops the training early and chooses the best epoch.
+        patience: Validations without improvement before stopping, or None.
+        validate_every_epochs: Epochs between validations; the last epoch is always validated.
+        precision: "float32", "bfloat16" or "float16".
+        max_time: Longest duration as hours:minutes:seconds, or None.
+        loader_workers: Processes that load and augment.
+        seed: Of the data order and the samples.
+    """
+
+    max_epochs: int
+    batch_size: int
+    per_case: int
+    accumulate_batches: int
+    gradient_clip_norm: float | None
+    monitor: str
+    patience: int | None
+    validate_every_epochs: int
+    precision: str
+    max_time: str | None
+    loader_workers: int
+    seed: int
+
+    def steps_per_epoch(self, cases: int) -> int:
+        """Return the optimizer steps of an epoch over `cases` training cases."""
+        batches = max(cases * self.per_case // self.batch_size, 1)
+        return -(-batches // self.accumulate_batches)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the loop ended.
+
+    Attributes:
+        epochs: Epochs completed.
+        best_epoch: Epoch of the best validation, from 0.
+        best_value: Its monitored value.
+        history: Logged values of each epoch.
+    """
+
+    epochs: int
+    best_epoch: int
+    best_value: float
+    history: list[dict[str, float]]
+
+
+class _LastEpochIsValidated(Callback):
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.max_epochs == trainer.current_epoch + 1:
+            trainer.check_val_every_n_epoch = 1
+
+
+def fit(
+    module: MultiTaskModule,
+    *,
+    training: TrainingDataset,
+    validation: Sequence[ValidationCase],
+    settings: LoopSettings,
+    run: RunFolder,
+    resume: bool,
+) -> Outcome:
+    """Train until the recipe's end, an early stop or the time limit.
+
+    Raises:
+        RunError: The training was interrupted, or the loss is no longer finite; the run can be continued or used.
+    """
+    checkpoints = RunCheckpoints(run, monitor=settings.monitor)
+    metrics = MetricsFile(run)
+    callbacks: list[Callback] = [_LastEpochIsValidated(), Resources()]
+    if settings.patience is not None:
+        mode = "min" if "loss" in settings.monitor else "max"
+        callbacks.append(EarlyStopping(settings.monitor, patience=settings.patience, mode=mode))
+    shapes = {name: (layout.channels, len(layout.patch_size_voxels)) for name, layout in training.inputs.items()}
+    callbacks += [TensorBoardPictures(shapes), metrics, ProgressBar(), checkpoints]
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    trainer = pl.Trainer(
+        max_epochs=settings.max_epochs,
+        max_time=_days(settings.max_time),
+        accelerator="auto",
+        devices=1,
+        precision=LIGHTNING_PRECISION[settings.precision],  # type: ignore[arg-type]
+        accumulate_grad_batches=settings.accumulate_batches,
+        gradient_clip_val=settings.gradient_clip_norm,
+        check_val_every_n_epoch=min(settings.validate_every_epochs, settings.max_epochs),
+        num_sanity_val_steps=0,
+        logger=TensorBoardLogger(run.path, name=run.tensorboard.name, version=""),
+        callbacks=callbacks,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    handler = signal.getsignal(signal.SIGINT)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="pytorch_lightning")
+        warnings.filterwarnings("ignore", module="torch.jit")
+        try:
+            trainer.fit(
+                module,
+                train_dataloaders=_training_loader(training, settings),
+                val_dataloaders=DataLoader(list(validation), batch_size=None, collate_fn=_same),  # type: ignore[arg-type]
+                ckpt_path=run.last_checkpoint if resume else None,
+                weights_only=True,
+            )
+        except FloatingPointError as error:
+            raise RunError(str(error), where=run.path, fix="lower optimizer.lr, or set training.precision to float32.") from error
+        except SystemExit as error:  # Lightning's answer to Ctrl-C
+            raise RunError(
+                f"interrupted in epoch {trainer.current_epoch + 1}; the run holds everything up to the last whole epoch",
+                where=run.path,
+                fix="continue it with the same command and --resume.",
+            ) from error
+        finally:
+            signal.signal(signal.SIGINT, handler)
+    if checkpoints.best_epoch is None or checkpoints.best_value is None:
+        raise RunError(
+            "the time limit ended the training before the first validation",
+            where=run.path,
+            fix="raise training.max_time, or validate more often.",
+        )
+    return Outcome(trainer.current_epoch, checkpoints.best_epoch, checkpoints.best_value, metrics.history)
+
+
+def default_workers() -> int:
+    """Return the number of loader processes for this machine: one core is left to the network, eight are enough."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(max(cores - 1, 0), 8)
+
+
+def _training_loader(dataset: TrainingDataset, settings: LoopSettings) -> DataLoader:  # type: ignore[type-arg]
+    sampler = SeededSampler(len(dataset), per_case=settings.per_case, seed=settings.seed)
+    return DataLoader(
+        dataset,
+        batch_size=settings.batch_size,
+        sampler=sampler,
+        drop_last=len(sampler) > settings.batch_size,
+        num_workers=settings.loader_workers,
+        persistent_workers=settings.loader_workers > 0,
+        collate_fn=collate,
+    )
+
+
+def _days(hours_minutes_seconds: str | None) -> str | None:
+    """Turn hours:minutes:seconds into Lightning's days:hours:minutes:seconds."""
+    if hours_minutes_seconds is None:
+        return None
+    hours, minutes, seconds = (int(part) for part in hours_minutes_seconds.split(":"))
+    return f"{hours // 24:02d}:{hours % 24:02d}:{minutes:02d}:{seconds:02d}"
+
+
+def _same(item: ValidationCase) -> ValidationCase:
+    return item

@@ -1,0 +1,36 @@
+"""Checking a recipe, with or without the data that it is meant for."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from medweave.building.check import complete_recipe
+from medweave.building.study import build_study_source, without_auto_spacing
+from medweave.data.layouts.layout import scan
+from medweave.data.split import draw_split
+from medweave.recipes.loader import load_recipe
+from medweave.recipes.schema import Recipe
+
+
+def run(recipe_source: str | Path, *, data: Path | None, overrides: Sequence[str] = ()) -> Recipe:
+    """Check a recipe and return it complete.
+
+    Args:
+        recipe_source: Library name or file.
+        data: Data folder whose names and number of cases must fit the recipe, or None.
+        overrides: Each `dotted.key=value`.
+
+    Raises:
+        RecipeError: The recipe has problems; all are listed.
+        DataError: The data do not fit the recipe.
+    """
+    recipe = complete_recipe(load_recipe(recipe_source, overrides), recipe_source)
+    if data is not None:
+        index = scan(data, layout=recipe.data.layout)
+        build_study_source(without_auto_spacing(recipe)).check(index)
+        shares = recipe.data.split
+        draw_split(
+            [case for case in index.cases if case.label_maps or case.targets],
+            shares={"train": shares.train, "val": shares.val, "test": shares.test},
+            seed=shares.seed,
+        )
+    return recipe

@@ -1,0 +1,382 @@
+"""From a recipe and a data folder to a run."""
+
+import hashlib
+import json
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from medweave.building.check import complete_recipe
+from medweave.building.model import build_model
+from medweave.building.study import build_study_source, resolve_patch_size, resolve_spacing, without_auto_spacing
+from medweave.building.training import build_loss, build_optimizer, build_sample_layouts, build_scheduler
+from medweave.core.errors import DataError, RunError
+from medweave.core.files import claim_output_folder, read_json, write_json, write_text
+from medweave.core.logging import get_logger, log_to_file
+from medweave.data.audit import Audit, audit_index
+from medweave.data.case import Case
+from medweave.data.dataset import TrainingDataset
+from medweave.data.examination import examine_all
+from medweave.data.facts import CaseFacts
+from medweave.data.fingerprint import Fingerprint
+from medweave.data.index import DatasetIndex
+from medweave.data.layouts.layout import scan
+from medweave.data.preparation import Preparation, prepare
+from medweave.data.split import Split, draw_split
+from medweave.figures.curves import training_curves
+from medweave.figures.page import save_figure
+from medweave.inference.backends.torch import memory_format
+from medweave.inference.predictor import build_predictor
+from medweave.models.multitask import MultiTaskModel
+from medweave.optimization.schedulers import Course
+from medweave.preprocessing.cache import ArrayStore, default_cache_folder
+from medweave.recipes.loader import dump_recipe, load_recipe, recipe_hash
+from medweave.recipes.schema import Recipe
+from medweave.runs.folder import RunFolder
+from medweave.runs.manifest import new_manifest, now
+from medweave.training.module import MultiTaskModule, ValidationCase
+from medweave.training.precision import fastest_precision
+from medweave.training.trainer import LoopSettings, Outcome, default_workers, fit
+
+logger = get_logger(__name__)
+
+#: Called with a stage, how many cases are done and how many there are.
+OnProgress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a training left.
+
+    Attributes:
+        run: The run folder.
+        summary: Content of training_summary.json.
+    """
+
+    run: RunFolder
+    summary: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Study:
+    """The data of a study, ready for the loop."""
+
+    recipe: Recipe
+    index: DatasetIndex
+    split: Split
+    train: Preparation
+    val: Preparation
+
+
+def run(
+    recipe_source: str | Path,
+    *,
+    data: Path,
+    output: Path,
+    overrides: Sequence[str] = (),
+    resume: bool = False,
+    on_progress: OnProgress = lambda _stage, _done, _total: None,
+) -> TrainingResult:
+    """Train a recipe on a data folder.
+
+    Args:
+        recipe_source: Library name or file.
+        data: Data folder.
+        output: Run folder; must be empty, or with `resume` hold the run to continue.
+        overrides: Each `dotted.key=value`.
+        resume: Continue from the last checkpoint; the recipe and the data must be those that the run began with.
+        on_progress: Called as cases are read and preprocessed.
+
+    Raises:
+        RecipeError: The recipe has problems.
+        DataError: The data cannot be trained on.
+        RunError: The output folder is taken, or the run cannot be continued, or the training was interrupted.
+    """
+    requested = complete_recipe(load_recipe(recipe_source, overrides), recipe_source)
+    folder = RunFolder(output)
+    if resume:
+        _refuse_other_recipe(RunFolder.open(output), requested)
+    index = scan(data, layout=requested.data.layout)
+    build_study_source(without_auto_spacing(requested)).check(index)
+    if not resume:
+        claim_output_folder(output)
+    with log_to_file(folder.log):
+        started = time.perf_counter()
+        study = _prepare_data(requested, index, folder, resume=resume, on_progress=on_progress)
+        outcome, module = _train(study, folder, resume=resume)
+        return TrainingResult(folder, _finish(study, folder, outcome, module.model, time.perf_counter() - started))
+
+
+def _prepare_data(
+    requested: Recipe, index: DatasetIndex, folder: RunFolder, *, resume: bool, on_progress: OnProgress
+) -> _Study:
+    """Examine, audit, split, resolve what is automatic, preprocess; write everything that a person may want to open."""
+    workers = default_workers() + 1
+    facts = examine_all(index, workers=workers, on_case=_counter("reading", len(index.cases), on_progress))
+    audit = audit_index(index, facts)
+    data_hash = _data_hash(index, facts)
+    if resume:
+        recorded = read_json(folder.manifest)["data_hash"]
+        if recorded != data_hash:
+            raise RunError(
+                "the data are not those that the run began with",
+                where=index.root,
+                got=f"content hash {data_hash[:12]}",
+                wanted=recorded[:12],
+                fix="give the run's own data, or start a new run.",
+            )
+        recipe, split = load_recipe(folder.recipe), Split.load(folder.split)
+        index = index.subset([*split.train, *split.val, *split.test])
+    else:
+        audit.save(folder.audit)
+        index.save(folder.index)
+        _refuse_broken_data(audit, folder)
+        labelled = [case for case in index.cases if case.label_maps or case.targets]
+        shares = requested.data.split
+        split = draw_split(
+            labelled,
+            shares={"train": shares.train, "val": shares.val, "test": shares.test},
+            seed=shares.seed,
+            linked_cases=audit.duplicate_groups,
+        )
+        split.save(folder.split)
+        in_training = set(split.train)
+        fingerprint = Fingerprint.of([case for case in facts if case.case_id in in_training])
+        fingerprint.save(folder.fingerprint)
+        recipe = resolve_spacing(requested, fingerprint)
+    by_id = {case.case_id: case for case in index.cases}
+    prepared = {}
+    for part in ("train", "val"):
+        cases = [by_id[case_id] for case_id in split.part(part)]  # type: ignore[arg-type]
+        prepared[part] = prepare(
+            cases,
+            build_study_source(recipe),
+            store=ArrayStore(default_cache_folder()),
+            workers=workers,
+            on_case=_counter(f"preprocessing {part}", len(cases), on_progress),
+        )
+        logger.info("preprocessed %d of %d %s cases; the others were in the cache", prepared[part].computed, len(cases), part)
+    if not resume:
+        _refuse_absent_structures(recipe, prepared["train"])
+        recipe = resolve_patch_size(recipe, _largest_size(prepared["train"]), build_model(recipe).size_divisor)
+        recipe = _resolve_training(recipe)
+        write_text(folder.recipe, dump_recipe(recipe))
+        write_json(
+            folder.manifest,
+            new_manifest(
+                seed=recipe.training.seed,
+                device=_device_name(),
+                recipe_hash=recipe_hash(requested),
+                requested_recipe=requested.model_dump(mode="json"),
+                data_hash=data_hash,
+            ),
+        )
+    return _Study(recipe, index, split, prepared["train"], prepared["val"])
+
+
+def _train(study: _Study, folder: RunFolder, *, resume: bool) -> tuple[Outcome, MultiTaskModule]:
+    recipe = study.recipe
+    torch.manual_seed(recipe.training.seed)
+    model = build_model(recipe).to(memory_format=memory_format(next(iter(recipe.data.inputs.values())).spatial_dims))
+    source = build_study_source(recipe)
+    dataset = TrainingDataset(
+        study.train.cases,
+        inputs=build_sample_layouts(recipe, source),
+        foreground=recipe.patches.foreground if recipe.patches else 0.0,
+    )
+    settings = _loop_settings(recipe)
+    course = Course(settings.max_epochs, settings.steps_per_epoch(len(dataset)))
+    module = MultiTaskModule(
+        model=model,
+        loss=build_loss(recipe, model),
+        predictor=build_predictor(recipe, model),
+        make_optimizer=partial(build_optimizer, recipe),
+        make_schedule=lambda optimizer: build_scheduler(recipe, optimizer, course),
+        monitor=settings.monitor,
+        seed=settings.seed,
+    )
+    by_id = {case.case_id: case for case in study.index.cases}
+    validation = [ValidationCase(by_id[prepared.case_id], prepared) for prepared in study.val.cases]
+    outcome = fit(module, training=dataset, validation=validation, settings=settings, run=folder, resume=resume)
+    return outcome, module
+
+
+def _resolve_training(recipe: Recipe) -> Recipe:
+    """Replace `auto` in the training section by what this machine measures."""
+    training = recipe.training
+    if training.loader_workers == "auto":
+        training = training.model_copy(update={"loader_workers": default_workers()})
+    if training.precision == "auto":
+        torch.manual_seed(0)
+        model = build_model(recipe)
+        size = recipe.patches.size_voxels if recipe.patches else ()
+        shapes = {
+            name: (training.batch_size, len(source.channels), *size) for name, source in recipe.data.inputs.items()
+        }
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        precision = fastest_precision(model, build_loss(recipe, model), image_shapes=shapes, device=device)
+        training = training.model_copy(update={"precision": precision})
+    return recipe.model_copy(update={"training": training})
+
+
+def _loop_settings(recipe: Recipe) -> LoopSettings:
+    training = recipe.training
+    return LoopSettings(
+        max_epochs=training.max_epochs,
+        batch_size=training.batch_size,
+        per_case=recipe.patches.per_case if recipe.patches else 1,
+        accumulate_batches=training.accumulate_batches,
+        gradient_clip_norm=training.gradient_clip_norm,
+        monitor=training.early_stopping.monitor,
+        patience=training.early_stopping.patience,
+        validate_every_epochs=training.validate_every_epochs,
+        precision=training.precision,
+        max_time=training.max_time,
+        loader_workers=int(training.loader_workers),
+        seed=training.seed,
+    )
+
+
+def _finish(
+    study: _Study, folder: RunFolder, outcome: Outcome, model: MultiTaskModel, seconds: float
+) -> dict[str, Any]:
+    """Write the summary, the curves and the end into the manifest."""
+    best = next(row for row in outcome.history if row["epoch"] == outcome.best_epoch)
+    summary: dict[str, Any] = {
+        "recipe": study.recipe.name,
+        "monitor": study.recipe.training.early_stopping.monitor,
+        "best_value": outcome.best_value,
+        "best_epoch": outcome.best_epoch + 1,
+        "epochs": outcome.epochs,
+        "seconds": round(seconds, 1),
+        "at_best_epoch": {name: value for name, value in best.items() if name.startswith(("train/", "val/"))},
+        "last_epoch": {n: v for n, v in outcome.history[-1].items() if n.startswith(("train/", "val/"))},
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "cases": {part: len(study.split.part(part)) for part in ("train", "val", "test")},  # type: ignore[arg-type]
+        "seed": study.recipe.training.seed,
+        "precision": study.recipe.training.precision,
+        "files": {
+            "weights": folder.weights.name,
+            "best_checkpoint": folder.best_checkpoint.relative_to(folder.path).as_posix(),
+            "last_checkpoint": folder.last_checkpoint.relative_to(folder.path).as_posix(),
+            "curves": "figures/training_curves.png",
+            "metrics": folder.metrics.name,
+            "tensorboard": folder.tensorboard.name,
+        },
+        "note": "Validation values chose the epoch and are optimistic; `medweave evaluate` measures on the test part.",
+    }
+    save_figure(
+        training_curves(outcome.history, best_epoch=outcome.best_epoch), folder.figures / "training_curves.png"
+    )
+    write_json(folder.training_summary, summary)
+    write_text(folder.training_summary_markdown, _summary_markdown(summary))
+    manifest = read_json(folder.manifest)
+    write_json(folder.manifest, manifest | {"finished": now(), "status": "finished"})
+    return summary
+
+
+def _summary_markdown(summary: dict[str, Any]) -> str:
+    values = "\n".join(f"| {name} | {value:.4f} |" for name, value in summary["at_best_epoch"].items())
+    cases = summary["cases"]
+    return f"""# {summary["recipe"]}
+
+**Best {summary["monitor"]}: {summary["best_value"]:.4f}** in epoch {summary["best_epoch"]} of {summary["epochs"]},
+after {summary["seconds"] / 60:.1f} minutes in all. {cases["train"]} cases for training, {cases["val"]} for validation,
+{cases["test"]} for test. {summary["parameters"]:,} parameters, {summary["precision"]}, seed {summary["seed"]}.
+
+| at the best epoch | |
+| --- | --- |
+{values}
+
+![Training curves](figures/training_curves.png)
+
+{summary["note"]}
+"""
+
+
+def _refuse_other_recipe(folder: RunFolder, requested: Recipe) -> None:
+    manifest = read_json(folder.manifest)
+    if manifest["recipe_hash"] != recipe_hash(requested):
+        before, after = _flat(manifest["requested_recipe"]), _flat(requested.model_dump(mode="json"))
+        changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
+        details = "; ".join(f"{key} was {before.get(key)}, is {after.get(key)}" for key in changed[:5])
+        raise RunError(
+            "the recipe is not the one that the run began with",
+            where=folder.path,
+            got=details,
+            fix="give the same recipe and overrides, or train into a new folder.",
+        )
+    if not folder.last_checkpoint.is_file():
+        raise RunError(
+            "the run has no checkpoint to continue from",
+            where=folder.last_checkpoint,
+            fix="remove the folder and start again without --resume.",
+        )
+    if manifest["status"] == "finished":
+        raise RunError("the run is finished; there is nothing to continue", where=folder.path)
+
+
+def _refuse_broken_data(audit: Audit, folder: RunFolder) -> None:
+    if audit.errors:
+        first = audit.errors[0]
+        others = f" (and {len(audit.errors) - 1} more errors)" if len(audit.errors) > 1 else ""
+        raise DataError(
+            f"{first.message}{others}",
+            where=first.path,
+            fix=f"{first.fix.rstrip('.')}; `medweave inspect` shows all, and {folder.audit} lists them.",
+        )
+
+
+def _refuse_absent_structures(recipe: Recipe, train: Preparation) -> None:
+    for head, settings in recipe.data.heads.items():
+        present: set[int] = set()
+        for case in train.cases:
+            present |= set(np.unique(case.arrays().get(f"foreground.{head}", np.empty((0, 1)))[:, 0]).astype(int))
+        absent = [name for position, name in enumerate(settings.structures, start=1) if position not in present]
+        if absent:
+            raise DataError(
+                f"no training case holds {', '.join(absent)} of head {head!r}",
+                wanted=f"label values {', '.join(str(settings.structures[name]) for name in absent)}",
+                fix=f"correct data.heads.{head}.structures.",
+            )
+
+
+def _largest_size(preparation: Preparation) -> tuple[int, ...]:
+    shapes = [case.inputs()[name].image.shape[1:] for case in preparation.cases for name in case.inputs()]
+    return tuple(max(sizes) for sizes in zip(*shapes, strict=True))
+
+
+def _data_hash(index: DatasetIndex, facts: Sequence[CaseFacts]) -> str:
+    content = [
+        [case.case_id, *((name, part.sha256) for part_of in (case.images, case.label_maps) for name, part in part_of.items())]
+        for case in facts
+    ]
+    return hashlib.sha256(json.dumps([index.layout, content]).encode()).hexdigest()
+
+
+def _counter(stage: str, total: int, on_progress: OnProgress) -> Callable[..., None]:
+    done = 0
+
+    def count(*_: object) -> None:
+        nonlocal done
+        done += 1
+        on_progress(stage, done, total)
+
+    return count
+
+
+def _flat(content: Any, prefix: str = "") -> dict[str, Any]:  # noqa: ANN401 -- JSON
+    if isinstance(content, dict):
+        return {key: value for name, part in content.items() for key, value in _flat(part, f"{prefix}{name}.").items()}
+    return {prefix.rstrip("."): content}
+
+
+def _device_name() -> str:
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine()
