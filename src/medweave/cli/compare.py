@@ -31,13 +31,13 @@ def comparison_table(comparison: Comparison) -> Table:
     left_out = ", ".join(f"{count} of {name}" for name, count in comparison.n_left_out.items() if count)
     table = Table(
         title=f"{comparison.n_common_cases} common cases{f' (left out: {left_out})' if left_out else ''}",
-        caption="p: Wilcoxon signed-rank over subjects, adjusted for all rows (Holm); better: p below 0.05",
+        caption="Differences with 95 % intervals. p: Wilcoxon signed-rank over subjects, adjusted for all rows (Holm).",
         title_justify="left",
         caption_justify="left",
     )
-    for name in ("head", "structure", "metric", "runs"):
+    for name in ("structure", "metric", "runs"):
         table.add_column(name)
-    for name in ("means", "difference (95 % interval)", "p", "better"):
+    for name in ("means", "difference", "p", "better"):
         table.add_column(name, justify="right")
     for row in comparison.rows:
         table.add_row(*_cells(row))
@@ -48,8 +48,7 @@ def _cells(row: ComparisonRow) -> list[str]:
     low, high = row.ci95
     interval = "no interval" if low is None or high is None else f"{low:+.3f} to {high:+.3f}"
     return [
-        row.head,
-        row.structure,
+        f"{row.head}\n{row.structure}",
         row.metric,
         f"{row.first}\n{row.second}",
         f"{row.first_mean:.3f}\n{row.second_mean:.3f}",

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from medweave.evaluation.report.report import FEW_SUBJECTS
 from medweave.workflows import evaluate as workflow
 
 SHOWN_METRICS = {
@@ -79,8 +80,10 @@ def _cells(value: Mapping[str, Any], form: str) -> list[str]:
 
 
 def _caption(summary: Mapping[str, Any]) -> str:
-    """Say what was missed, and what is in no number."""
+    """Say what was missed, what is in no number, and when the intervals say little."""
     lines = []
+    if summary["n_subjects"] < FEW_SUBJECTS:
+        lines.append("few subjects: the intervals are too narrow to be trusted")
     for head, facts in summary["heads"].items():
         lines += [
             f"{structure}: missed in {found['missed']} of {found['dice']['n']} cases, counted with the worst values"

@@ -65,6 +65,7 @@ def test_the_table_says_what_is_missed_and_left_out():
     console.print(command.score_table(SUMMARY))
     text = console.file.getvalue()
     assert "15 cases of 14 subjects" in text
+    assert "few subjects" not in text
     assert "0.880 to 0.930" in text
     assert "left_atrium: missed in 1 of 15 cases" in text
     assert "heart: 2 cases without a true label map are left out" in text
@@ -72,10 +73,14 @@ def test_the_table_says_what_is_missed_and_left_out():
 
 def test_one_subject_has_no_interval():
     structure = {name: METRIC | {"ci95": [None, None]} for name in command.SHOWN_METRICS} | {"missed": 0}
-    summary = SUMMARY | {"heads": {"heart": {"n_without_truth": 0, "structures": {"left_atrium": structure}}}}
+    summary = SUMMARY | {
+        "n_subjects": 1,
+        "heads": {"heart": {"n_without_truth": 0, "structures": {"left_atrium": structure}}},
+    }
     console = Console(file=io.StringIO(), width=80)
     console.print(command.score_table(summary))
     assert "none: one subject" in console.file.getvalue()
+    assert "few subjects: the intervals are too narrow" in console.file.getvalue()
 
 
 def test_an_unknown_part_is_wrong_usage(calls):
