@@ -164,7 +164,9 @@ def _describe_image(
             fix="export the image again, or leave the case out.",
         )
     shown = np.nan_to_num(to_array(channels[0]), posinf=0.0, neginf=0.0) if n_bad else to_array(channels[0])
-    low, high = (intensity[0].p00_5, intensity[0].p99_5) if intensity else (0.0, 1.0)
+    firsts = [*intensity[:1], *inside[:1]]
+    low = min((channel.p00_5 for channel in firsts), default=0.0)
+    high = max((channel.p99_5 for channel in firsts), default=0.0)
     return ImageFacts(
         path=path,
         grid=Grid.of(channels[0]),

@@ -13,7 +13,7 @@ from medweave.data.sampling import Sampling
 from medweave.preprocessing.geometry import Grid
 
 PERCENTILES = (0.5, 1.0, 50.0, 99.0, 99.5)
-HISTOGRAM_BINS = 128
+HISTOGRAM_BINS = 64
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,8 @@ class ImageFacts:
         perceptual_hashes: Of the three middle planes of the first channel (one of a 2D image), 64 bits each, as
             hexadecimal text.
         thumbnail: First channel in 16 cells along each axis, flattened, with mean 0 and length 1. In memory only.
-        histogram: Of the first channel, from its 0.5th to its 99.5th percentile. In memory only.
+        histogram: Of the first channel, from the 0.5th to the 99.5th percentile of the image or of its labelled
+            voxels, whichever lies further out. In memory only.
         foreground_histogram: The same within the labelled voxels, or None. In memory only.
     """
 

@@ -15,6 +15,8 @@ MAX_COLUMNS = 3
 MAX_BINS = 30
 #: Scales that differ by more are not drawn on one axis.
 MAX_SCALE_RATIO = 10.0
+#: Share of the peak below which nothing is drawn.
+FAINTEST = 2e-3
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,8 @@ def intensity_figure(images: Mapping[str, Sequence[IntensityCurve]]) -> Figure:
         _draw_curves(axes, curves, has_own_ranges=has_own_ranges)
         label = "intensity, from each case's 0.5th (0) to its 99.5th percentile (1)" if has_own_ranges else "intensity"
         style_axes(axes, title=name, x_label=label, y_label="voxels (peak = 1)")
-        axes.set_ylim(0, 1.08)
+        axes.set_yscale("log", nonpositive="mask")
+        axes.set_ylim(FAINTEST, 1.5)
         axes.legend(frameon=False, fontsize=8, loc="upper right", labelcolor=INK)
     return figure
 
@@ -98,7 +101,7 @@ def _draw_curves(axes: Axes, curves: Sequence[IntensityCurve], *, has_own_ranges
 def _grid_of_panels(count: int, *, max_columns: int = MAX_COLUMNS, height: float = 2.8) -> tuple[Figure, list[Axes]]:
     columns = min(count, max_columns)
     rows = -(-count // columns)
-    figure = new_figure(10.5 if columns > 1 else 6.5, height * rows)
+    figure = new_figure(10.5, height * rows)
     panels = list(np.atleast_1d(figure.subplots(rows, columns)).ravel())
     for unused in panels[count:]:
         unused.set_axis_off()

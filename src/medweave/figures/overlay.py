@@ -7,10 +7,16 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from medweave.figures.planes import Plane, display_window, mask_centre, middle_voxel, orthogonal_planes
 from medweave.figures.style import DARK, ON_DARK, PALETTE_ON_DARK, new_figure
+
+LETTERS = "#ffd60a"
+WIDTH_INCHES = 10.5
+MAX_HEIGHT_INCHES = 7.0
+TEXT_INCHES = 0.95
 
 
 def overlay_figure(
@@ -34,8 +40,12 @@ def overlay_figure(
     """
     centre = middle_voxel(image.shape) if label_map is None else mask_centre(label_map)
     planes = orthogonal_planes(image, centre, spacing_mm=spacing_mm, orientation=orientation or None)
-    figure = new_figure(10.5, 4.1, background=DARK) if len(planes) > 1 else new_figure(5.2, 5.4, background=DARK)
-    panels = np.atleast_1d(figure.subplots(1, len(planes)))
+    widths_mm, heights_mm = zip(*(plane.extent_mm for plane in planes), strict=True)
+    width_inches = WIDTH_INCHES if len(planes) > 1 else WIDTH_INCHES / 2
+    height_inches = width_inches / sum(widths_mm) * max(heights_mm) + TEXT_INCHES
+    figure = new_figure(width_inches, min(height_inches, MAX_HEIGHT_INCHES), background=DARK)
+    # One scale for all planes: a centimetre is as long in each.
+    panels = np.atleast_1d(figure.subplots(1, len(planes), width_ratios=widths_mm))
     low, high = display_window(image)
     for axes, plane in zip(panels, planes, strict=True):
         axes.imshow(plane.values, cmap="gray", vmin=low, vmax=high, aspect=plane.aspect, interpolation="bilinear")
@@ -71,9 +81,25 @@ def _label_edges(axes: Axes, plane: Plane) -> None:
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
-    edges = ((plane.left, 0.03, 0.5), (plane.right, 0.97, 0.5), (plane.top, 0.5, 0.96), (plane.bottom, 0.5, 0.04))
-    for text, x, y in edges:
-        axes.text(x, y, text, color=ON_DARK, fontsize=9, transform=axes.transAxes, ha="center", va="center")
+    for text, position, inwards in (
+        (plane.left, (0, 0.5), (7, 0)),
+        (plane.right, (1, 0.5), (-7, 0)),
+        (plane.top, (0.5, 1), (0, -7)),
+        (plane.bottom, (0.5, 0), (0, 7)),
+    ):
+        axes.annotate(
+            text,
+            position,
+            xytext=inwards,
+            xycoords="axes fraction",
+            textcoords="offset points",
+            color=LETTERS,
+            fontsize=8,
+            fontweight="bold",
+            ha="center",
+            va="center",
+            path_effects=[withStroke(linewidth=2, foreground=DARK)],
+        )
 
 
 def _add_legend(figure: Figure, structures: Mapping[str, int]) -> None:

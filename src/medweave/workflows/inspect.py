@@ -118,10 +118,16 @@ def _write(inspection: Inspection, output: Path, on_progress: OnProgress) -> Non
     inspection.audit.save(output / "audit.json")
     write_json(output / "inspection.json", inspection.to_json())
     chosen = _chosen_images(inspection)
-    pictures: dict[str, list[dict[str, str]]] = {"volumes": [], "intensity": [], "case": []}
+    pictures: dict[str, list[dict[str, object]]] = {"volumes": [], "intensity": [], "case": []}
     for done, picture in enumerate([*_charts(inspection), *_overlays(inspection, chosen)], start=1):
         save_figure(picture.figure, output / "figures" / f"{picture.file_stem}.png")
-        pictures[picture.kind].append({"caption": picture.caption, "source": figure_to_data_uri(picture.figure)})
+        pictures[picture.kind].append(
+            {
+                "caption": picture.caption,
+                "source": figure_to_data_uri(picture.figure),
+                "is_wide": len(picture.figure.axes) > 1,
+            }
+        )
         on_progress("draw", done, max(done, len(chosen)))
     page = render_page(
         "inspect.html.j2",
@@ -142,10 +148,7 @@ def _charts(inspection: Inspection) -> Iterator[_Picture]:
     curves = {name: _intensity_curves(name, inspection.facts) for name in inspection.summary.images}
     curves = {name: found for name, found in curves.items() if found}
     if curves:
-        caption = (
-            "Intensities from each case's 0.5th to its 99.5th percentile: a thin line for each case, a thick one for "
-            "their mean."
-        )
+        caption = "Intensities without the outermost 0.5 %: a thin line for each case, a thick one for their mean."
         yield _Picture("intensity", "intensity", caption, intensity_figure(curves))
 
 
