@@ -39,7 +39,7 @@ def affine(
     translate_voxels: float = 0.0,
     shear: float = 0.0,
 ) -> Transform:
-    """Rotate about every axis, scale, shift and shear, each uniformly up to the given amount; the border is repeated."""
+    """Rotate about every axis, scale, shift and shear, each uniformly up to an amount; the border is repeated."""
     axes = keys.spatial_dims
     angle = math.radians(rotate_degrees)
     return RandAffined(

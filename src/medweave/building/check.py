@@ -4,10 +4,10 @@ from typing import Any
 
 import torch
 
+from medweave.augmentation.augmentation import AUGMENTATIONS
 from medweave.building.components import component_parameters, component_problems
 from medweave.building.model import ENCODER_ARGUMENTS, FUSION_ARGUMENTS, HEAD_ARGUMENTS, build_model
 from medweave.building.training import LOSS_ARGUMENTS, LOSS_EXTRAS
-from medweave.augmentation.augmentation import AUGMENTATIONS
 from medweave.core.errors import RecipeError
 from medweave.core.registry import Registry, load_plugins
 from medweave.data.layouts.layout import LAYOUTS
@@ -49,7 +49,9 @@ def complete_recipe(recipe: Recipe, source: object) -> Recipe:
     load_plugins(list(recipe.plugins))
     problems = [problem for entry in _entries(recipe) for problem in _entry_problems(entry)]
     if recipe.data.layout != "auto" and recipe.data.layout not in LAYOUTS.names():
-        problems.append(f"data.layout: unknown layout {recipe.data.layout!r}; one of auto, {', '.join(LAYOUTS.names())}")
+        problems.append(
+            f"data.layout: unknown layout {recipe.data.layout!r}; one of auto, {', '.join(LAYOUTS.names())}"
+        )
     if not problems:
         try:
             with torch.device("meta"):
@@ -89,8 +91,10 @@ def _entry_problems(entry: Entry) -> list[str]:
 def _size_problems(recipe: Recipe) -> list[str]:
     problems = []
     for name, source in recipe.data.inputs.items():
-        sizes = [(f"preprocessing.{name}.{field}", getattr(recipe.preprocessing.get(name), field, None))
-                 for field in ("spacing_mm", "size_voxels")]
+        sizes = [
+            (f"preprocessing.{name}.{field}", getattr(recipe.preprocessing.get(name), field, None))
+            for field in ("spacing_mm", "size_voxels")
+        ]
         sizes.append(("patches.size_voxels", recipe.patches.size_voxels if recipe.patches else None))
         problems += [
             f"{key}: input {name!r} has {source.spatial_dims} axes, got {list(size)}"

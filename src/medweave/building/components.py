@@ -59,9 +59,9 @@ def component_parameters(component: Component, registry: Registry[Any], *, given
 def build_component(
     component: Component,
     registry: Registry[Any],
-    *positional: Any,  # noqa: ANN401 -- whatever the registry's contract says
-    **given: Any,  # noqa: ANN401
-) -> Any:  # noqa: ANN401
+    *positional: Any,
+    **given: Any,
+) -> Any:
     """Call the registered component with what the builder gives and what the recipe says."""
     parameters = component_parameters(component, registry, given=given)
     return registry.get(component.name)(*positional, **given, **parameters)

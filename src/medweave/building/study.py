@@ -45,9 +45,7 @@ def resolve_patch_size(recipe: Recipe, largest_size_voxels: tuple[int, ...], div
 def build_study_source(recipe: Recipe) -> StudySource:
     """Return what the study reads of each case; every `auto` must be resolved."""
     inputs = {
-        name: InputSource(
-            source.channels, _build_preprocessor(source, recipe.preprocessing.get(name, Preprocessing()))
-        )
+        name: InputSource(source.channels, _build_preprocessor(source, recipe.preprocessing.get(name, Preprocessing())))
         for name, source in recipe.data.inputs.items()
     }
     heads = {}

@@ -24,6 +24,8 @@ def train(
             recipe, data=data, output=output, overrides=overrides or [], resume=resume, on_progress=on_progress
         )
     summary = result.summary
-    print(f"best {summary['monitor']} {summary['best_value']:.4f} in epoch {summary['best_epoch']} of {summary['epochs']}")
+    print(
+        f"best {summary['monitor']} {summary['best_value']:.4f} in epoch {summary['best_epoch']} of {summary['epochs']}"
+    )
     print(f"{summary['seconds'] / 60:.1f} minutes; {result.run.path}")
     print(f"next: medweave evaluate {result.run.path}")

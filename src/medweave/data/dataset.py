@@ -61,9 +61,7 @@ class TrainingDataset(Dataset[Batch]):
         foreground: Share of the patches that are centred on a voxel of a structure.
     """
 
-    def __init__(
-        self, cases: Sequence[PreparedCase], *, inputs: Mapping[str, InputLayout], foreground: float
-    ) -> None:
+    def __init__(self, cases: Sequence[PreparedCase], *, inputs: Mapping[str, InputLayout], foreground: float) -> None:
         self.cases = list(cases)
         self.inputs = dict(inputs)
         self.foreground = foreground
@@ -137,9 +135,7 @@ class TrainingDataset(Dataset[Batch]):
         ]
 
 
-def _cut(
-    array: NDArray[Any], start: Sequence[int], size: Sequence[int], *, repeat_border: bool
-) -> NDArray[Any]:
+def _cut(array: NDArray[Any], start: Sequence[int], size: Sequence[int], *, repeat_border: bool) -> NDArray[Any]:
     """Cut (C, *size) out of (C, *spatial), padding what lies outside with the border or with zero."""
     stop = [first + count for first, count in zip(start, size, strict=True)]
     inside = tuple(

@@ -36,8 +36,8 @@ class PreparedCase:
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays.
 
-        `image.INPUT` (C, *spatial) float32; `grids.INPUT` (2, n), its grid and its native grid as vectors; `labels.HEAD` (*spatial) uint8, 0 background and k the k-th structure;
-        `foreground.HEAD` (n, 1 + axes) int32, rows of class and voxel. Absent inputs and label maps have no entry.
+        `image.INPUT` (C, *spatial) float32; `grids.INPUT` (2, n), its grid and its native grid as vectors;
+        `labels.HEAD` (*spatial) uint8, 0 background and k the k-th structure; `foreground.HEAD` (n, 1 + axes) int32, rows of class and voxel. Absent inputs and label maps have no entry.
         """
         arrays = ArrayStore(self.store_root).load(self.key)
         if arrays is None:
@@ -100,7 +100,9 @@ def prepare(
 
 
 def _files(case: Case, source: StudySource) -> list[Path]:
-    images = [case.images[name] for entry in source.inputs.values() for name in entry.image_names if name in case.images]
+    images = [
+        case.images[name] for entry in source.inputs.values() for name in entry.image_names if name in case.images
+    ]
     label_maps = [
         case.label_maps[head.image_name] for head in source.heads.values() if head.image_name in case.label_maps
     ]

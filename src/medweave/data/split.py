@@ -81,7 +81,7 @@ def draw_split(
         owed = {part: shares[part] * len(stratum) for part in wanted}
         for group in stratum:
             open_parts = [part for part in wanted if remaining[part] > 0]
-            due = max(open_parts, key=lambda part: (owed[part], remaining[part]))  # noqa: B023 -- used at once
+            due = max(open_parts, key=lambda part: (owed[part], remaining[part]))
             owed[due] -= 1
             remaining[due] -= 1
             members[due] += [case.case_id for case in group]

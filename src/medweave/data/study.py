@@ -1,8 +1,7 @@
 """What a study reads of each case: which images make an input, which label map belongs to a head."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import SimpleITK as sitk

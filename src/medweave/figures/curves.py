@@ -12,8 +12,8 @@ def training_curves(history: Sequence[Mapping[str, float]], *, best_epoch: int) 
     """Draw loss, score, Dice of each structure and learning rate.
 
     Args:
-        history: Logged values of each epoch: "epoch", "lr", "train/loss", "val/loss", "val/score", "val/dice_…"; a value
-            may be absent from an epoch.
+        history: Logged values of each epoch: "epoch", "lr", "train/loss", "val/loss", "val/score", "val/dice_…"; a
+            value may be absent from an epoch.
         best_epoch: Epoch to mark.
     """
     figure = new_figure(11, 7)

@@ -17,7 +17,7 @@ from medweave.building.study import build_study_source
 from medweave.core.errors import DataError, RunError
 from medweave.data.case import Case
 from medweave.data.study import StudySource
-from medweave.inference.backends.torch import TorchBackend, memory_format
+from medweave.inference.backends.torch import TorchBackend, to_channels_last
 from medweave.inference.postprocessing import probabilities, restore_segmentation
 from medweave.inference.sliding_window import average_over_flips, infer_by_window
 from medweave.models.multitask import MultiTaskModel
@@ -246,9 +246,9 @@ def load_predictor(path: Path) -> Predictor:
         )
     try:
         model.load_state_dict(load_file(run.weights))
-    except Exception as error:  # noqa: BLE001 -- safetensors and torch raise many kinds for a damaged file
+    except Exception as error:
         raise RunError("the weights cannot be loaded", where=run.weights, got=str(error).splitlines()[0]) from error
     first = next(iter(recipe.data.inputs.values()))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = model.to(device=device, memory_format=memory_format(first.spatial_dims)).eval()
+    model = to_channels_last(model, first.spatial_dims, device=device).eval()
     return build_predictor(recipe, model)

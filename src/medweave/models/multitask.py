@@ -29,7 +29,7 @@ class MultiTaskModel(nn.Module):
     @property
     def size_divisor(self) -> int:
         """The number that every axis of an input must be a multiple of."""
-        return max(int(encoder.strides[-1]) for encoder in self.encoders.values())  # type: ignore[index, arg-type]
+        return max(int(encoder.strides[-1]) for encoder in self.encoders.values())  # type: ignore[index]
 
     def forward(self, images: Mapping[str, Tensor], present: Mapping[str, Tensor]) -> dict[str, list[Tensor]]:
         """Run the network.

@@ -204,4 +204,5 @@ def _crop_or_pad(array: NDArray[np.float32], grid: Grid, wanted: Grid) -> NDArra
         np.clip(np.arange(first, first + count), 0, have - 1)
         for first, count, have in zip(start, wanted.size_voxels, array.shape, strict=True)
     ]
-    return array[np.ix_(*indices)]
+    cut: NDArray[np.float32] = array[np.ix_(*indices)]
+    return cut

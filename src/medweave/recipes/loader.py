@@ -51,7 +51,7 @@ def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
 
     Args:
         source: A library name or the path of a YAML file; a file wins.
-        overrides: Each `dotted.key=value`, the value in YAML ("training.max_epochs=5", "patches.size_voxels=[64,64,32]").
+        overrides: Each `dotted.key=value`, the value in YAML ("training.max_epochs=5", "patches.size_voxels=[64,64]").
 
     Raises:
         RecipeError: The recipe has problems; all of them are in the error.
@@ -115,7 +115,7 @@ def _apply(content: dict[str, Any], override: str) -> None:
         target[last] = value
 
 
-def _child(target: Any, name: str, override: str) -> Any:  # noqa: ANN401 -- any YAML value
+def _child(target: Any, name: str, override: str) -> Any:
     if isinstance(target, list):
         return target[_position(target, name, override)]
     child = target.get(name)
@@ -164,7 +164,7 @@ def _fields_at(location: Sequence[str]) -> list[str]:
     return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
 
 
-def _member(annotation: Any, part: str) -> Any:  # noqa: ANN401 -- an annotation
+def _member(annotation: Any, part: str) -> Any:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         field = annotation.model_fields.get(part)
         return _without_wrappers(field.annotation) if field else None
@@ -172,7 +172,7 @@ def _member(annotation: Any, part: str) -> Any:  # noqa: ANN401 -- an annotation
     return _without_wrappers(arguments[-1] if get_origin(annotation) is dict else arguments[0]) if arguments else None
 
 
-def _without_wrappers(annotation: Any) -> Any:  # noqa: ANN401 -- an annotation
+def _without_wrappers(annotation: Any) -> Any:
     while get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
     if get_origin(annotation) in (Union, UnionType):

@@ -135,7 +135,12 @@ class Crop(Section):
 class Preprocessing(Section):
     """The deterministic path of one input from file to array."""
 
-    orientation: Annotated[str, Field(pattern="^([RL][AP][SI]|[RL][SI][AP]|[AP][RL][SI]|[AP][SI][RL]|[SI][RL][AP]|[SI][AP][RL])$")] | None = None
+    orientation: (
+        Annotated[
+            str, Field(pattern="^([RL][AP][SI]|[RL][SI][AP]|[AP][RL][SI]|[AP][SI][RL]|[SI][RL][AP]|[SI][AP][RL])$")
+        ]
+        | None
+    ) = None
     """Letters that the axes run towards (LPS, RAS, …), or null to keep each file's axes."""
     spacing_mm: Spacing | Auto | None = None
     """Spacing to resample to; auto: the training cases' median; null: as the file has it."""

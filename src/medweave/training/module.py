@@ -93,17 +93,23 @@ class MultiTaskModule(pl.LightningModule):
         self.schedule = self._make_schedule(optimizer)
         return optimizer
 
-    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 -- passed on to Lightning
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """Step the optimizer, then the learning rate."""
         super().optimizer_step(*args, **kwargs)
         if self.schedule is not None and not isinstance(self.schedule, ReduceLROnPlateau):
             self.schedule.step()
 
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        """Move training batches; a validation case is not moved, for the Predictor moves what the network needs."""
+        if isinstance(batch, ValidationCase):
+            return batch
+        return super().transfer_batch_to_device(batch, device, dataloader_idx)
+
     def on_train_epoch_start(self) -> None:
         """Seed whatever an epoch draws at random in this process."""
         torch.manual_seed(int(np.random.SeedSequence([self.seed, self.current_epoch]).generate_state(1)[0]))
 
-    def training_step(self, batch: Batch, batch_index: int) -> Tensor:  # noqa: ARG002 -- Lightning's signature
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Return the loss of a batch."""
         images = {
             name: image.contiguous(memory_format=memory_format(image.ndim - 2))
@@ -114,13 +120,13 @@ class MultiTaskModule(pl.LightningModule):
             terms = self.loss(logits, batch["label_maps"], batch["present"])
         total = torch.stack(list(terms.values())).sum()
         if not bool(torch.isfinite(total)):
-            raise FloatingPointError(f"the loss is {total.item()} in epoch {self.current_epoch}")  # noqa: EM102
+            raise FloatingPointError(f"the loss is {total.item()} in epoch {self.current_epoch}")
         self._log("train/loss", total.detach(), batch_size=len(batch["case_ids"]))
         for head, term in terms.items():
             self._log(f"train/loss_{head}", term.detach(), batch_size=len(batch["case_ids"]))
         return total
 
-    def validation_step(self, batch: ValidationCase, batch_index: int) -> dict[str, ValidationOutcome]:  # noqa: ARG002
+    def validation_step(self, batch: ValidationCase, batch_index: int) -> dict[str, ValidationOutcome]:
         """Predict a whole case and compare it with its truth."""
         inputs = batch.prepared.inputs()
         logits = self.predictor.logits(inputs)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 
 from medweave.core.logging import get_logger
-from medweave.inference.backends.torch import AUTOCAST_TYPES, avoid_faulty_amx_kernels, memory_format
+from medweave.inference.backends.torch import AUTOCAST_TYPES, avoid_faulty_amx_kernels, memory_format, to_channels_last
 from medweave.losses.loss import MultiTaskLoss
 from medweave.models.multitask import MultiTaskModel
 
@@ -38,16 +38,20 @@ def fastest_precision(
     candidates = ["float32"]
     if device.type == "cuda":
         candidates += ["bfloat16"] if torch.cuda.is_bf16_supported() else ["float16"]
-    elif torch.ops.mkldnn._is_mkldnn_bf16_supported():  # noqa: SLF001 -- PyTorch has no public question for it
+    elif torch.ops.mkldnn._is_mkldnn_bf16_supported():
         candidates.append("bfloat16")
     if len(candidates) == 1:
         return candidates[0]
     seconds = {
-        precision: _step_seconds(model, loss, image_shapes=image_shapes, device=device, precision=precision, repeats=repeats)
+        precision: _step_seconds(
+            model, loss, image_shapes=image_shapes, device=device, precision=precision, repeats=repeats
+        )
         for precision in candidates
     }
     chosen = min(seconds, key=lambda precision: seconds[precision])
-    logger.info("precision: %s (%s)", chosen, ", ".join(f"{name} {value:.2f} s a step" for name, value in seconds.items()))
+    logger.info(
+        "precision: %s (%s)", chosen, ", ".join(f"{name} {value:.2f} s a step" for name, value in seconds.items())
+    )
     return chosen
 
 
@@ -61,7 +65,7 @@ def _step_seconds(
     repeats: int,
 ) -> float:
     axes = len(next(iter(image_shapes.values()))) - 2
-    network = copy.deepcopy(model).to(device=device, memory_format=memory_format(axes)).train()
+    network = to_channels_last(copy.deepcopy(model), axes, device=device).train()
     images = {
         name: torch.randn(shape, device=device).contiguous(memory_format=memory_format(axes))
         for name, shape in image_shapes.items()
@@ -75,7 +79,7 @@ def _step_seconds(
         start = time.perf_counter()
         with torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
             logits = network(images, present)
-        torch.stack(list(loss(logits, label_maps, present).values())).sum().backward()
+        torch.autograd.backward(list(loss(logits, label_maps, present).values()))
         network.zero_grad()
         if device.type == "cuda":
             torch.cuda.synchronize()

@@ -137,10 +137,12 @@ def fit(
                 weights_only=True,
             )
         except FloatingPointError as error:
-            raise RunError(str(error), where=run.path, fix="lower optimizer.lr, or set training.precision to float32.") from error
+            raise RunError(
+                str(error), where=run.path, fix="lower optimizer.lr, or set training.precision to float32."
+            ) from error
         except SystemExit as error:  # Lightning's answer to Ctrl-C
             raise RunError(
-                f"interrupted in epoch {trainer.current_epoch + 1}; the run holds everything up to the last whole epoch",
+                f"interrupted in epoch {trainer.current_epoch + 1}; the run holds all up to the last whole epoch",
                 where=run.path,
                 fix="continue it with the same command and --resume.",
             ) from error

@@ -59,7 +59,7 @@ def run(recipe_source: str | Path) -> NetworkDescription:
         model = build_model(recipe).eval()
     layers: list[Layer] = []
 
-    def record(name: str) -> Any:  # noqa: ANN401 -- a forward hook
+    def record(name: str) -> Any:
         def hook(module: nn.Module, _inputs: object, output: Tensor) -> None:
             own = sum(parameter.numel() for parameter in module.parameters(recurse=False))
             layers.append(Layer(name, tuple(output.shape), own))

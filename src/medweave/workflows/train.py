@@ -21,7 +21,6 @@ from medweave.core.errors import DataError, RunError
 from medweave.core.files import claim_output_folder, read_json, write_json, write_text
 from medweave.core.logging import get_logger, log_to_file
 from medweave.data.audit import Audit, audit_index
-from medweave.data.case import Case
 from medweave.data.dataset import TrainingDataset
 from medweave.data.examination import examine_all
 from medweave.data.facts import CaseFacts
@@ -32,7 +31,7 @@ from medweave.data.preparation import Preparation, prepare
 from medweave.data.split import Split, draw_split
 from medweave.figures.curves import training_curves
 from medweave.figures.page import save_figure
-from medweave.inference.backends.torch import memory_format
+from medweave.inference.backends.torch import to_channels_last
 from medweave.inference.predictor import build_predictor
 from medweave.models.multitask import MultiTaskModel
 from medweave.optimization.schedulers import Course
@@ -154,7 +153,7 @@ def _prepare_data(
     by_id = {case.case_id: case for case in index.cases}
     prepared = {}
     for part in ("train", "val"):
-        cases = [by_id[case_id] for case_id in split.part(part)]  # type: ignore[arg-type]
+        cases = [by_id[case_id] for case_id in split.part(part)]
         prepared[part] = prepare(
             cases,
             build_study_source(recipe),
@@ -162,7 +161,9 @@ def _prepare_data(
             workers=workers,
             on_case=_counter(f"preprocessing {part}", len(cases), on_progress),
         )
-        logger.info("preprocessed %d of %d %s cases; the others were in the cache", prepared[part].computed, len(cases), part)
+        logger.info(
+            "preprocessed %d of %d %s cases; the others were in the cache", prepared[part].computed, len(cases), part
+        )
     if not resume:
         _refuse_absent_structures(recipe, prepared["train"])
         recipe = resolve_patch_size(recipe, _largest_size(prepared["train"]), build_model(recipe).size_divisor)
@@ -184,7 +185,7 @@ def _prepare_data(
 def _train(study: _Study, folder: RunFolder, *, resume: bool) -> tuple[Outcome, MultiTaskModule]:
     recipe = study.recipe
     torch.manual_seed(recipe.training.seed)
-    model = build_model(recipe).to(memory_format=memory_format(next(iter(recipe.data.inputs.values())).spatial_dims))
+    model = to_channels_last(build_model(recipe), next(iter(recipe.data.inputs.values())).spatial_dims)
     source = build_study_source(recipe)
     dataset = TrainingDataset(
         study.train.cases,
@@ -259,7 +260,7 @@ def _finish(
         "at_best_epoch": {name: value for name, value in best.items() if name.startswith(("train/", "val/"))},
         "last_epoch": {n: v for n, v in outcome.history[-1].items() if n.startswith(("train/", "val/"))},
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "cases": {part: len(study.split.part(part)) for part in ("train", "val", "test")},  # type: ignore[arg-type]
+        "cases": {part: len(study.split.part(part)) for part in ("train", "val", "test")},
         "seed": study.recipe.training.seed,
         "precision": study.recipe.training.precision,
         "files": {
@@ -272,9 +273,7 @@ def _finish(
         },
         "note": "Validation values chose the epoch and are optimistic; `medweave evaluate` measures on the test part.",
     }
-    save_figure(
-        training_curves(outcome.history, best_epoch=outcome.best_epoch), folder.figures / "training_curves.png"
-    )
+    save_figure(training_curves(outcome.history, best_epoch=outcome.best_epoch), folder.figures / "training_curves.png")
     write_json(folder.training_summary, summary)
     write_text(folder.training_summary_markdown, _summary_markdown(summary))
     manifest = read_json(folder.manifest)
@@ -355,7 +354,10 @@ def _largest_size(preparation: Preparation) -> tuple[int, ...]:
 
 def _data_hash(index: DatasetIndex, facts: Sequence[CaseFacts]) -> str:
     content = [
-        [case.case_id, *((name, part.sha256) for part_of in (case.images, case.label_maps) for name, part in part_of.items())]
+        [
+            case.case_id,
+            *((name, part.sha256) for part_of in (case.images, case.label_maps) for name, part in part_of.items()),
+        ]
         for case in facts
     ]
     return hashlib.sha256(json.dumps([index.layout, content]).encode()).hexdigest()
@@ -372,7 +374,7 @@ def _counter(stage: str, total: int, on_progress: OnProgress) -> Callable[..., N
     return count
 
 
-def _flat(content: Any, prefix: str = "") -> dict[str, Any]:  # noqa: ANN401 -- JSON
+def _flat(content: Any, prefix: str = "") -> dict[str, Any]:
     if isinstance(content, dict):
         return {key: value for name, part in content.items() for key, value in _flat(part, f"{prefix}{name}.").items()}
     return {prefix.rstrip("."): content}

@@ -59,7 +59,7 @@ class MonaiUNetDecoder(nn.Module):
         norm: Norm,
         dropout: float,
     ) -> nn.Module:
-        transposed = Convolution(
+        transposed: nn.Module = Convolution(
             spatial_dims,
             inputs,
             outputs,

@@ -13,7 +13,7 @@ from medweave.models.heads.head import HEADS, Activation, SegmentationHead, logi
 
 @HEADS.register("unet_decoder")
 class UNetDecoderHead(SegmentationHead):
-    """U-Net decoder and a 1x1(x1) convolution to logits, for encoders with strides 1, 2, 4, …
+    """U-Net decoder and a 1x1(x1) convolution to logits, for encoders with strides 1, 2, 4 and so on.
 
     Args:
         channels: Channels of the pyramid's levels.

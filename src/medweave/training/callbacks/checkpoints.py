@@ -49,7 +49,7 @@ class RunCheckpoints(Callback):
     def _save(self, trainer: pl.Trainer, *, best: bool) -> None:
         path = self.run.best_checkpoint if best else self.run.last_checkpoint
         with atomic_path(path) as temporary:
-            torch.save(trainer._checkpoint_connector.dump_checkpoint(), temporary)  # noqa: SLF001 -- no public way to a dict
+            torch.save(trainer._checkpoint_connector.dump_checkpoint(), temporary)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the best value and its epoch."""

@@ -13,8 +13,8 @@ from pytorch_lightning.callbacks import Callback
 class Resources(Callback):
     """Measures an epoch: its seconds, the share of them spent waiting for the loader, the memory held.
 
-    Logged as `resources/…` beside the other values: seconds, loader_wait (a share of the training time), cpu_rss_mb, and
-    on a GPU gpu_allocated_mb and gpu_reserved_mb.
+    Logged as `resources/…` beside the other values: seconds, loader_wait (a share of the training time), cpu_rss_mb,
+    and on a GPU gpu_allocated_mb and gpu_reserved_mb.
     """
 
     def __init__(self) -> None:
@@ -26,7 +26,9 @@ class Resources(Callback):
         self._epoch_start = self._batch_end = time.perf_counter()
         self._waited = self._trained = 0.0
 
-    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
         """Count the time since the last step as waiting; the first batch of an epoch, which fills the pipe, is not."""
         self._batch_start = time.perf_counter()
         if batch_idx > 0:

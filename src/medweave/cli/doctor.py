@@ -1,0 +1,24 @@
+"""`medweave doctor`: what this machine has and what is missing."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from medweave.workflows import doctor as workflow
+
+
+def doctor(
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+) -> None:
+    """Show versions, processor and memory; exit code 1 when something is missing."""
+    diagnosis = workflow.run()
+    if json_:
+        print(json.dumps({"facts": diagnosis.facts, "problems": list(diagnosis.problems)}))
+    else:
+        for name, value in diagnosis.facts.items():
+            print(f"{name:26} {value if value is not None else 'none'}")
+        for problem in diagnosis.problems:
+            print(f"problem: {problem}")
+    if diagnosis.problems:
+        raise typer.Exit(1)

@@ -1,0 +1,41 @@
+"""A picture of the answer."""
+
+from pathlib import Path
+
+import SimpleITK as sitk
+
+from medweave.data.case import Case
+from medweave.figures.overlay import overlay_figure
+from medweave.figures.page import save_figure
+from medweave.inference.predictor import Prediction, SegmentationHeadInfo
+from medweave.inference.writers.writer import WRITERS
+from medweave.preprocessing.geometry import Grid, to_array
+from medweave.preprocessing.readers.medical import read_channels
+
+
+@WRITERS.register("overlay")
+class OverlayWriter:
+    """Three planes through the structures, outlined, `<case_id>_<head>_overlay.png`."""
+
+    def write(
+        self, prediction: Prediction, head: str, *, case: Case, info: SegmentationHeadInfo, folder: Path
+    ) -> list[Path]:
+        """Draw the picture."""
+        segmentation = prediction.segmentations[head]
+        axes = segmentation.label_map.GetDimension()
+        image = read_channels(case.images[info.image_name], spatial_dims=axes)[0]
+        volumes = ", ".join(
+            f"{name.replace('_', ' ')} {value:.1f} mL" for name, value in segmentation.volumes_ml.items()
+        )
+        code = sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(image.GetDirection()) if axes == 3 else ""
+        figure = overlay_figure(
+            to_array(image),
+            to_array(segmentation.label_map),
+            spacing_mm=Grid.of(image).spacing_mm,
+            orientation=code,
+            structures=info.structures,
+            title=f"{case.case_id}: {volumes}",
+        )
+        path = folder / f"{case.case_id}_{head}_overlay.png"
+        save_figure(figure, path)
+        return [path]

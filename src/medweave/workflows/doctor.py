@@ -1,0 +1,53 @@
+"""What this machine has."""
+
+import os
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+import psutil
+import torch
+
+from medweave.preprocessing.cache import default_cache_folder
+from medweave.runs.manifest import describe_environment
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What this machine has.
+
+    Attributes:
+        facts: By name.
+        problems: What will fail or be slow, each with the fix.
+    """
+
+    facts: dict[str, Any]
+    problems: tuple[str, ...]
+
+
+def run() -> Diagnosis:
+    """Look at versions, processor, memory, GPU and cache."""
+    environment = describe_environment()
+    cache = default_cache_folder()
+    memory_gb = psutil.virtual_memory().total / 2**30
+    facts: dict[str, Any] = {
+        "python": environment["python"],
+        "platform": environment["platform"],
+        **environment["versions"],
+        "cores": os.cpu_count(),
+        "memory_gb": round(memory_gb, 1),
+        "bfloat16 on the processor": bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "cache": str(cache),
+    }
+    problems = [
+        f"{package} is not installed. Fix: pip install {package}."
+        for package in ("tensorboard", "imagehash")
+        if find_spec(package) is None
+    ]
+    if memory_gb < 4:
+        problems.append("less than 4 GB of memory. Fix: set patches.size_voxels and training.batch_size low.")
+    parent = next(folder for folder in (cache, *cache.parents) if folder.exists())
+    if not os.access(parent, os.W_OK):
+        problems.append(f"the cache folder {cache} cannot be written. Fix: set MEDWEAVE_CACHE to another folder.")
+    return Diagnosis(facts, tuple(problems))

@@ -1,0 +1,169 @@
+"""From images to label maps, pictures and a table of volumes."""
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from medweave.core.errors import DataError, UsageError
+from medweave.core.files import claim_output_folder, write_json, write_text
+from medweave.core.logging import get_logger
+from medweave.data.case import Case
+from medweave.data.layouts.layout import LAYOUTS, scan
+from medweave.inference.predictor import Predictor, load_predictor
+from medweave.inference.writers.writer import WRITERS
+from medweave.runs.manifest import describe_environment
+
+logger = get_logger(__name__)
+
+SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd")
+COLUMNS = ("case_id", "image", "status", "head", "structure", "volume_ml", "reason")
+
+
+@dataclass(frozen=True)
+class PredictionReport:
+    """What was predicted.
+
+    Attributes:
+        folder: With the written files, predictions.csv and predictions.json.
+        rows: Of predictions.csv.
+        failures: Message of each case that failed, by case id.
+    """
+
+    folder: Path
+    rows: tuple[Mapping[str, Any], ...]
+    failures: Mapping[str, str]
+
+
+def run(
+    model: Path,
+    inputs: Sequence[Path],
+    *,
+    output: Path,
+    probabilities: bool = False,
+    overlay: bool = True,
+    on_progress: Callable[[str, int, int], None] = lambda _stage, _done, _total: None,
+) -> PredictionReport:
+    """Predict files and folders.
+
+    One case is in memory at a time. A case that fails is recorded with its reason and the others go on.
+
+    Args:
+        model: Run or bundle.
+        inputs: Image files, folders of image files, or folders in a known layout.
+        output: New or empty folder.
+        probabilities: Write each structure's probabilities too.
+        overlay: Write a picture of each case.
+        on_progress: Called after each case.
+
+    Raises:
+        UsageError: There is no input, or two files would give results of one name.
+        RunError: The model cannot be used or the folder not be written.
+    """
+    predictor = load_predictor(model)
+    cases = list(_cases(inputs, predictor))
+    _refuse_equal_names(cases)
+    claim_output_folder(output)
+    writers = ["nifti", *(["probabilities"] if probabilities else []), *(["overlay"] if overlay else [])]
+    rows: list[dict[str, Any]] = []
+    failures: dict[str, str] = {}
+    for position, case in enumerate(cases, start=1):
+        image = next(iter(case.images.values()), Path())
+        try:
+            rows += _predict(case, predictor, writers=writers, folder=output, keep_probabilities=probabilities)
+        except DataError as error:
+            failures[case.case_id] = str(error)
+            rows.append({"case_id": case.case_id, "image": image, "status": "failed", "reason": str(error)})
+            logger.error("%s", error)
+        on_progress("predicting", position, len(cases))
+        write_text(output / "predictions.csv", _as_csv(rows))
+    write_json(
+        output / "predictions.json",
+        {
+            "model": str(model),
+            **describe_environment(),
+            "predictions": [{name: _plain(value) for name, value in row.items()} for row in rows],
+        },
+    )
+    return PredictionReport(output, tuple(rows), failures)
+
+
+def _predict(
+    case: Case, predictor: Predictor, *, writers: Sequence[str], folder: Path, keep_probabilities: bool
+) -> list[dict[str, Any]]:
+    prediction = predictor.predict(case, keep_probabilities=keep_probabilities)
+    rows = []
+    for head, info in predictor.segmentation_heads.items():
+        for name in writers:
+            WRITERS.get(name)().write(prediction, head, case=case, info=info, folder=folder)
+        rows += [
+            {
+                "case_id": case.case_id,
+                "image": predictor.image_path(case, head),
+                "status": "done",
+                "head": head,
+                "structure": structure,
+                "volume_ml": round(volume, 4),
+            }
+            for structure, volume in prediction.segmentations[head].volumes_ml.items()
+        ]
+    return rows
+
+
+def _cases(inputs: Sequence[Path], predictor: Predictor) -> Iterator[Case]:
+    if not inputs:
+        raise UsageError("nothing to predict", fix="name image files or folders.")
+    names = [name for source in predictor.source.inputs.values() for name in source.image_names]
+    for path in inputs:
+        if path.is_dir() and any(LAYOUTS.get(name)().matches(path) for name in LAYOUTS.names()):
+            yield from scan(path).cases
+        elif path.is_dir():
+            files = sorted(file for file in path.iterdir() if file.name.endswith(SUFFIXES) and file.name[:2] != "._")
+            if not files:
+                raise DataError(
+                    "the folder holds no image", where=path, wanted=f"files ending in {', '.join(SUFFIXES)}"
+                )
+            yield from (_single_image_case(file, names) for file in files)
+        else:
+            yield _single_image_case(path, names)
+
+
+def _single_image_case(path: Path, image_names: Sequence[str]) -> Case:
+    if len(image_names) != 1:
+        raise UsageError(
+            f"the model needs {len(image_names)} images a case ({', '.join(image_names)})",
+            where=path,
+            fix="give a folder in a known layout.",
+        )
+    if not path.is_file():
+        raise DataError("image file not found", where=path, fix="check the path.")
+    suffix = next((suffix for suffix in SUFFIXES if path.name.endswith(suffix)), path.suffix)
+    case_id = path.name.removesuffix(suffix)
+    return Case(case_id, case_id, images={image_names[0]: path})
+
+
+def _refuse_equal_names(cases: Sequence[Case]) -> None:
+    seen: dict[str, Case] = {}
+    for case in cases:
+        if case.case_id in seen:
+            files = [next(iter(entry.images.values())) for entry in (seen[case.case_id], case)]
+            raise UsageError(
+                "two inputs would write files of one name",
+                got=f"{files[0]} and {files[1]}",
+                fix="predict them into two folders.",
+            )
+        seen[case.case_id] = case
+
+
+def _as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, COLUMNS, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return stream.getvalue()
+
+
+def _plain(value: object) -> object:
+    return str(value) if isinstance(value, Path) else value
