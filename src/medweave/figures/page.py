@@ -27,7 +27,12 @@ def figure_to_data_uri(figure: Figure) -> str:
     """Return a figure as a PNG `data:` address for the `src` of an `<img>`."""
     stream = io.BytesIO()
     _write_png(figure, stream)
-    return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode('ascii')}"
+    return png_to_data_uri(stream.getvalue())
+
+
+def png_to_data_uri(content: bytes) -> str:
+    """Return a PNG file's content as a `data:` address for the `src` of an `<img>`."""
+    return f"data:image/png;base64,{base64.b64encode(content).decode('ascii')}"
 
 
 def save_figure(figure: Figure, path: Path) -> None:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +20,7 @@ from medweave.data.layouts.layout import scan
 from medweave.data.summary import Summary, summarise
 from medweave.figures.histograms import IntensityCurve, intensity_figure, volume_figure
 from medweave.figures.overlay import overlay_figure
-from medweave.figures.page import figure_to_data_uri, render_page, save_figure
+from medweave.figures.page import png_to_data_uri, render_page, save_figure
 from medweave.preprocessing.geometry import to_array
 from medweave.preprocessing.readers.medical import read_channels, read_label_map
 
@@ -119,16 +120,18 @@ def _write(inspection: Inspection, output: Path, on_progress: OnProgress) -> Non
     write_json(output / "inspection.json", inspection.to_json())
     chosen = _chosen_images(inspection)
     pictures: dict[str, list[dict[str, object]]] = {"volumes": [], "intensity": [], "case": []}
-    for done, picture in enumerate([*_charts(inspection), *_overlays(inspection, chosen)], start=1):
-        save_figure(picture.figure, output / "figures" / f"{picture.file_stem}.png")
+    charts = list(_charts(inspection))
+    for done, picture in enumerate(chain(charts, _overlays(inspection, chosen)), start=1):
+        path = output / "figures" / f"{picture.file_stem}.png"
+        save_figure(picture.figure, path)
         pictures[picture.kind].append(
             {
                 "caption": picture.caption,
-                "source": figure_to_data_uri(picture.figure),
+                "source": png_to_data_uri(path.read_bytes()),
                 "is_wide": len(picture.figure.axes) > 1,
             }
         )
-        on_progress("draw", done, max(done, len(chosen)))
+        on_progress("draw", done, len(charts) + len(chosen))
     page = render_page(
         "inspect.html.j2",
         summary=inspection.summary,

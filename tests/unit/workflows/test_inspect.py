@@ -1,0 +1,107 @@
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from PIL import Image
+
+from medweave.core.errors import DataError, RunError
+from medweave.data.audit import Audit
+from medweave.data.index import DatasetIndex
+from medweave.workflows import inspect
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return write_study(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def inspected(tmp_path_factory: pytest.TempPathFactory) -> inspect.Inspection:
+    folder = tmp_path_factory.mktemp("inspected")
+    return inspect.run(write_study(folder), output=folder / "out")
+
+
+def write_study(folder: Path) -> Path:
+    """Three good cases, one broken image and one unlabelled case, in the MSD layout."""
+    root = folder / "data"
+    names = ["a", "b", "c", "broken"]
+    for part in ("imagesTr", "labelsTr", "imagesTs"):
+        (root / part).mkdir(parents=True)
+    for number, name in enumerate([*names, "test"]):
+        array = np.random.default_rng(number).normal(100, 20, (10, 11, 12)).astype(np.float32)
+        label_map = np.zeros((10, 11, 12), np.uint8)
+        label_map[2:5, 2:5, 2 : 4 + number] = 1
+        images = "imagesTs" if name == "test" else "imagesTr"
+        sitk.WriteImage(sitk.GetImageFromArray(array), str(root / images / f"{name}.nii.gz"))
+        if name != "test":
+            sitk.WriteImage(sitk.GetImageFromArray(label_map), str(root / "labelsTr" / f"{name}.nii.gz"))
+    (root / "imagesTr" / "broken.nii.gz").write_bytes(b"<not an image>")
+    description = {
+        "name": "Tiny & <odd>",
+        "labels": {"0": "background", "1": "left atrium"},
+        "training": [{"image": f"./imagesTr/{n}.nii.gz", "label": f"./labelsTr/{n}.nii.gz"} for n in names],
+        "test": ["./imagesTs/test.nii.gz"],
+    }
+    (root / "dataset.json").write_text(json.dumps(description))
+    return root
+
+
+def test_everything_is_written(inspected: inspect.Inspection) -> None:
+    assert inspected.report is not None
+    output = inspected.report.parent
+    assert DatasetIndex.load(output / "index.json").cases == inspected.index.cases
+    assert Audit.load(output / "audit.json") == inspected.audit
+    assert json.loads((output / "inspection.json").read_text()) == json.loads(json.dumps(inspected.to_json()))
+    planes = [f"planes_{name}_image.png" for name in ("a", "b", "c", "test")]
+    assert sorted(path.name for path in (output / "figures").iterdir()) == ["intensity.png", *planes, "volumes.png"]
+    with Image.open(output / "figures" / "volumes.png") as picture:
+        assert picture.width == 1575
+
+
+def test_report_names_what_is_wrong_and_needs_nothing_from_outside(inspected: inspect.Inspection) -> None:
+    assert inspected.report is not None
+    page = inspected.report.read_text()
+    assert "Tiny &amp; &lt;odd&gt;" in page
+    assert "<odd>" not in page
+    assert "imagesTr/broken.nii.gz" in page
+    assert "Fix: copy the file again" in page
+    assert page.count('src="data:image/png') == 6
+    assert re.findall(r'(?:src|href)="(?!data:|#)', page) == []
+
+
+def test_json_has_counts_volumes_and_findings(data: Path) -> None:
+    content = inspect.run(data).to_json()
+    assert (content["n_cases"], content["layout"]) == (5, "msd")
+    assert content["structures"]["image"]["left_atrium"]["voxels"] == {"minimum": 18, "median": 31.5, "maximum": 45}
+    assert [finding["code"] for finding in content["audit"]["findings"]] == ["unreadable", "missing_label_map"]
+    assert (content["audit"]["n_errors"], content["audit"]["n_warnings"]) == (1, 1)
+    json.dumps(content, allow_nan=False)
+
+
+def test_progress_counts_cases_then_pictures(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inspect, "MAX_PICTURES", 1)
+    calls: list[tuple[str, int, int]] = []
+    inspect.run(data, output=tmp_path / "out", on_progress=lambda *call: calls.append(call))
+    assert calls[:5] == [("examine", done, 5) for done in range(1, 6)]
+    assert calls[5:] == [("draw", done, 3) for done in range(1, 4)]
+
+
+def test_a_filled_output_folder_is_refused_before_anything_is_read(data: Path) -> None:
+    with pytest.raises(RunError, match="not empty"):
+        inspect.run(data, output=data)
+
+
+def test_an_absent_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="data folder not found"):
+        inspect.run(tmp_path / "absent")
+
+
+def test_nothing_readable_still_gives_a_report(data: Path, tmp_path: Path) -> None:
+    for path in data.rglob("*.nii.gz"):
+        path.write_bytes(b"")
+    inspection = inspect.run(data, output=tmp_path / "out")
+    assert len(inspection.audit.errors) == 9
+    assert "no image could be read" in (tmp_path / "out" / "report.html").read_text()
