@@ -26,7 +26,7 @@ check: .venv/.installed-dev
 	$(BIN)/codespell
 
 docs: .venv/.installed-docs
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bench: .venv/.installed-dev
 	set -e; for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
