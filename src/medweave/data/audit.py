@@ -148,7 +148,7 @@ def _spacing_outliers(name: str, images: Sequence[ImageOfCase]) -> Iterator[Find
 
 
 def _exact_duplicates(name: str, images: Sequence[ImageOfCase]) -> Iterator[Finding]:
-    """Find cases of different names with one content; copies that contradict each other are an error."""
+    """Find cases of different names with one content."""
     by_content: dict[str, list[CaseFacts]] = defaultdict(list)
     for case, image in images:
         by_content[image.sha256].append(case)
@@ -156,15 +156,15 @@ def _exact_duplicates(name: str, images: Sequence[ImageOfCase]) -> Iterator[Find
         if len(copies) > 1:
             label_maps = {case.label_maps[name].sha256 for case in copies if name in case.label_maps}
             targets = {tuple(sorted(case.targets.items())) for case in copies}
-            contradicting = len(label_maps) > 1 or len(targets) > 1
-            what = "but differ in their label maps" if len(label_maps) > 1 else "but differ in their classes"
-            yield Finding(
-                severity="error" if contradicting else "warning",
-                code="exact_duplicates",
-                case_ids=tuple(sorted(case.case_id for case in copies)),
-                path=None,
-                message=f"the images {name!r} are the same, voxel by voxel{f', {what}' if contradicting else ''}",
-                fix="keep the right one." if contradicting else "keep one; a split holds them on one side.",
+            differing = [
+                kind for kind, found in (("label maps", label_maps), ("classes", targets)) if len(found) > 1
+            ]
+            but = f", but differ in their {' and '.join(differing)}" if differing else ""
+            yield _warning(
+                "exact_duplicates",
+                tuple(sorted(case.case_id for case in copies)),
+                message=f"the images {name!r} are the same, voxel by voxel{but}",
+                fix=f"keep {'the right one' if differing else 'one'}. A split holds them on one side.",
             )
 
 
