@@ -40,8 +40,16 @@ class MedweaveError(Exception):
         self.what, self.where, self.got, self.wanted, self.fix = what, where, got, wanted, fix
         details = [f"{label} {value}" for label, value in (("got", got), ("wanted", wanted)) if value is not None]
         text = what if where is None else f"{what} ({where})"
-        text += f": {'; '.join(details)}" if details else ""
-        super().__init__(f"{text}. Fix: {fix}" if fix else text)
+        if details:
+            text = _continued(text, "; ".join(details), mark=":")
+        super().__init__(_continued(text, f"Fix: {fix}", mark=".") if fix else text)
+
+
+def _continued(text: str, further: str, *, mark: str) -> str:
+    """Go on after `text`: with `mark`, or with a new sentence where the text asks a question ("Did you mean …?")."""
+    if text.endswith("?"):
+        return f"{text} {further[0].upper()}{further[1:]}"
+    return f"{text.removesuffix('.')}{mark} {further}"
 
 
 class DataError(MedweaveError):

@@ -39,6 +39,14 @@ def test_message_leaves_out_what_is_not_given(details: dict[str, object], messag
     assert str(MedweaveError("wrong", **details)) == message
 
 
+def test_message_goes_on_well_after_a_suggestion_and_after_a_full_stop() -> None:
+    assert str(UsageError("no 'hart'. Did you mean 'heart'?", wanted="a name", fix="retry.")) == (
+        "no 'hart'. Did you mean 'heart'? Wanted a name. Fix: retry."
+    )
+    assert str(UsageError("no 'xyz'.", wanted="a name")) == "no 'xyz': wanted a name"
+    assert str(UsageError("no 'xyz'.", fix="retry.")) == "no 'xyz'. Fix: retry."
+
+
 @pytest.mark.parametrize(("kind", "code"), [(DataError, 1), (RunError, 1), (DependencyError, 1), (UsageError, 2)])
 def test_exit_code_tells_bad_data_from_bad_usage(kind: type[MedweaveError], code: int) -> None:
     assert kind("wrong").exit_code == code

@@ -40,7 +40,7 @@ def test_first_look_up_imports_the_home_package(package: str) -> None:
 
 
 def test_unknown_name_lists_the_names_and_suggests_one(package: str) -> None:
-    with pytest.raises(UsageError, match=r"unknown animal 'cast'\. Did you mean 'cat'\?: wanted one of cat"):
+    with pytest.raises(UsageError, match=r"unknown animal 'cast'\. Did you mean 'cat'\? Wanted one of cat"):
         _registry(package).get("cast")
 
 
