@@ -26,7 +26,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         handle, name = tempfile.mkstemp(prefix=".writing-", suffix="".join(path.suffixes[-2:]), dir=path.parent)
     except OSError as error:
         raise RunError(
-            "cannot write", where=path, got=error.strerror, fix="free space, or choose a writable folder."
+            "cannot write", where=path, got=why_not_a_folder(error), fix="free space, or choose a writable folder."
         ) from error
     os.close(handle)
     temporary = Path(name)
@@ -65,6 +65,13 @@ def read_json(path: Path) -> Any:
         raise DataError("not a JSON file", where=path, got=error, fix="restore or rewrite the file.") from error
 
 
+def why_not_a_folder(error: OSError) -> str | None:
+    """Say why a folder could not be made or listed."""
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return "a file in the place of a folder"
+    return error.strerror
+
+
 def claim_output_folder(folder: Path) -> None:
     """Create `folder` for new output, refusing one that already holds something.
 
@@ -76,7 +83,7 @@ def claim_output_folder(folder: Path) -> None:
         is_filled = any(folder.iterdir())
     except OSError as error:
         raise RunError(
-            "cannot use the output folder", where=folder, got=error.strerror, fix="choose another."
+            "cannot use the output folder", where=folder, got=why_not_a_folder(error), fix="choose another."
         ) from error
     if is_filled:
         raise RunError("the output folder is not empty", where=folder, fix="choose a new folder or empty this one.")

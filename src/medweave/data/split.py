@@ -40,8 +40,16 @@ class Split:
 
     @classmethod
     def load(cls, path: Path) -> "Split":
-        """Read split.json."""
-        return cls(**{name: tuple(case_ids) for name, case_ids in read_json(path).items()})
+        """Read split.json.
+
+        Raises:
+            DataError: The file is absent or is not a split.
+        """
+        content = read_json(path)
+        try:
+            return cls(**{name: tuple(case_ids) for name, case_ids in content.items()})
+        except (AttributeError, TypeError) as error:
+            raise DataError("not a split of a data set", where=path, got=error, fix="restore the file.") from error
 
 
 def draw_split(

@@ -247,7 +247,12 @@ def load_predictor(path: Path) -> Predictor:
     try:
         model.load_state_dict(load_file(run.weights))
     except Exception as error:
-        raise RunError("the weights cannot be loaded", where=run.weights, got=str(error).splitlines()[0]) from error
+        raise RunError(
+            "the weights cannot be loaded",
+            where=run.weights,
+            got=str(error).splitlines()[0],
+            fix="copy the run again, or train it again.",
+        ) from error
     first = next(iter(recipe.data.inputs.values()))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = to_channels_last(model, first.spatial_dims, device=device).eval()

@@ -60,8 +60,12 @@ def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     path = Path(source) if Path(source).is_file() else library_file(str(source))
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise RecipeError(source, [f"not valid YAML{place}: {error.problem}"]) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RecipeError(source, [f"not valid YAML: {' '.join(str(error).split())}"]) from error
+        raise RecipeError(source, ["not a text file in YAML"]) from error
     if not isinstance(content, dict):
         raise RecipeError(source, ["a recipe is a table of keys and values"])
     for override in overrides:

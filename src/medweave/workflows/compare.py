@@ -7,9 +7,11 @@ import pandas as pd
 
 from medweave.core.errors import RunError, UsageError
 from medweave.core.files import write_json
-from medweave.evaluation.comparison import Comparison, compare
+from medweave.evaluation.comparison import COMPARED_METRICS, Comparison, compare
 from medweave.runs.folder import RunFolder
 from medweave.workflows.evaluate import PER_CASE
+
+NAMES = ("case_id", "subject_id", "head", "structure")
 
 
 def run(runs: Sequence[Path], *, split: str = "test", output: Path | None = None) -> Comparison:
@@ -41,11 +43,13 @@ def _names(runs: Sequence[Path]) -> list[str]:
 
 
 def _per_case(path: Path, split: str) -> pd.DataFrame:
+    if not path.is_dir():
+        raise RunError("run folder not found", where=path, fix="check the path.")
     table = RunFolder(path).evaluation(split) / PER_CASE
     if not table.is_file():
         data = " --data DATA" if split == "external" else f" --split {split}"
         raise RunError("the run is not evaluated", where=table, fix=f"run `medweave evaluate {path}{data}` first.")
     try:
-        return pd.read_csv(table, dtype={"case_id": str, "subject_id": str, "head": str, "structure": str})
+        return pd.read_csv(table, usecols=[*NAMES, "truth_ml", *COMPARED_METRICS], dtype=dict.fromkeys(NAMES, str))
     except ValueError as error:
         raise RunError("the table cannot be read", where=table, got=error, fix="evaluate the run again.") from error

@@ -12,7 +12,7 @@ import SimpleITK as sitk
 
 from medweave import __version__
 from medweave.core.errors import DataError, RunError
-from medweave.core.files import write_json
+from medweave.core.files import why_not_a_folder, write_json
 from medweave.core.logging import get_logger
 from medweave.data.case import Case
 from medweave.data.index import DatasetIndex
@@ -208,17 +208,21 @@ def _replacing(folder: Path) -> Iterator[Path]:
     Raises:
         RunError: `folder` holds something that is no evaluation, or cannot be written.
     """
-    if folder.exists() and not (folder / SUMMARY).is_file() and any(folder.iterdir()):
+    if folder.is_dir() and not (folder / SUMMARY).is_file() and any(folder.iterdir()):
         raise RunError(
             "the output folder holds something that is no evaluation",
             where=folder,
             fix="choose a new folder or empty this one.",
         )
     try:
+        if folder.is_file():
+            raise NotADirectoryError
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder.parent))
     except OSError as error:
-        raise RunError("cannot write", where=folder, got=error.strerror, fix="choose a writable folder.") from error
+        raise RunError(
+            "cannot write", where=folder, got=why_not_a_folder(error), fix="choose a writable folder."
+        ) from error
     try:
         yield temporary
         temporary.chmod(0o755)

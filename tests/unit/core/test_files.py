@@ -88,5 +88,5 @@ def test_filled_output_folder_is_refused(tmp_path: Path) -> None:
 
 def test_file_in_place_of_the_output_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(RunError, match=r"cannot use the output folder .*File exists"):
+    with pytest.raises(RunError, match=r"cannot use the output folder .*a file in the place of a folder"):
         claim_output_folder(tmp_path / "file")

@@ -50,12 +50,19 @@ def test_one_run_cannot_be_compared(runs):
         compare.run([runs[0], runs[0]])
 
 
+def test_an_absent_run_is_refused(runs, tmp_path):
+    with pytest.raises(RunError, match=r"run folder not found \(.*/none\)"):
+        compare.run([runs[0], tmp_path / "none"])
+
+
 def test_a_run_without_an_evaluation_says_what_to_do(runs, tmp_path):
+    (tmp_path / "none").mkdir()
     with pytest.raises(RunError, match=r"the run is not evaluated .*medweave evaluate .*/none --split test"):
         compare.run([runs[0], tmp_path / "none"])
 
 
-def test_a_broken_table_is_refused(runs):
-    (runs[0] / "evaluation/test/per_case.csv").write_text("")
+@pytest.mark.parametrize("content", ["", "case_id,dice\n1,0.5\n"])
+def test_a_broken_table_is_refused(runs, content):
+    (runs[0] / "evaluation/test/per_case.csv").write_text(content)
     with pytest.raises(RunError, match="the table cannot be read"):
         compare.run(runs)

@@ -45,7 +45,8 @@ def scan(root: Path, *, layout: str = "auto") -> DatasetIndex:
         UsageError: The layout name is unknown.
     """
     if not root.is_dir():
-        raise DataError("data folder not found", where=root, fix="check the path given with --data.")
+        what = "the data folder is a file" if root.exists() else "data folder not found"
+        raise DataError(what, where=root, fix="give the folder that holds the data set.")
     if not any(root.iterdir()):
         raise DataError("data folder is empty", where=root, fix="put the data set there, or give another folder.")
     root = root.resolve()
