@@ -13,7 +13,7 @@ def check(
     recipe: Annotated[str, typer.Argument(help="Library name or YAML file.")],
     data: Annotated[Path | None, typer.Option(help="Data folder that the recipe is meant for.")] = None,
     overrides: Annotated[
-        list[str] | None, typer.Argument(help="Changes to the recipe: dotted.key=value …", metavar="[KEY=VALUE]...")
+        list[str] | None, typer.Argument(help="Changes to the recipe: dotted.key=value …", metavar="KEY=VALUE")
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="Print the recipe with every default written out.")] = False,
 ) -> None:

@@ -16,7 +16,8 @@ def download(
 ) -> None:
     """Fetch a public data set, check it and unpack it; a broken download is continued."""
     columns = (TextColumn(name), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task(name, total=None)
         result = workflow.run(
             name, output, on_progress=lambda done, total: progress.update(bar, completed=done, total=total or None)

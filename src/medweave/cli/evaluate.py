@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from medweave.cli.progress import case_progress
 from medweave.evaluation.report.report import FEW_SUBJECTS
 from medweave.workflows import evaluate as workflow
 
@@ -32,9 +32,7 @@ def evaluate(
     json_: Annotated[bool, typer.Option("--json", help="Print summary.json and nothing else.")] = False,
 ) -> None:
     """Judge a model on cases with truth: per case, with intervals, in a report."""
-    columns = (TextColumn("evaluating"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("evaluating", total=None)
+    with case_progress() as on_progress:
         evaluation = workflow.run(
             model,
             data=data,
@@ -42,7 +40,7 @@ def evaluate(
             split=split,
             output=output,
             save_predictions=save_predictions,
-            on_progress=lambda done, total: progress.update(bar, completed=done, total=total),
+            on_progress=lambda done, total: on_progress("evaluating", done, total),
         )
     if json_:
         print(json.dumps(evaluation.summary, indent=2))

@@ -1,18 +1,17 @@
 """`medweave inspect`: what a data folder holds, and what is wrong with it."""
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+from medweave.cli.progress import case_progress
 from medweave.data.audit import Audit
 from medweave.data.summary import Spread, Summary
 from medweave.figures.page import format_number
@@ -29,7 +28,7 @@ def inspect(
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
     """Count, measure and audit a data folder; exit code 1 when the audit finds an error."""
-    with _progress() as on_progress:
+    with case_progress() as on_progress:
         inspection = workflow.run(data, layout=layout, output=output, on_progress=on_progress)
     if json_:
         print(json.dumps(inspection.to_json(), allow_nan=False))
@@ -37,14 +36,6 @@ def inspect(
         _print_tables(inspection)
     if inspection.audit.errors:
         raise typer.Exit(1)
-
-
-@contextmanager
-def _progress() -> Iterator[workflow.OnProgress]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("", total=None)
-        yield lambda stage, done, total: progress.update(bar, description=stage, completed=done, total=total)
 
 
 def _print_tables(inspection: workflow.Inspection) -> None:

@@ -76,7 +76,19 @@ def root(
     if version:
         print(__version__)
         raise typer.Exit
-    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(message)s")
+    messages = logging.StreamHandler()
+    messages.setLevel(logging.INFO if verbose else logging.WARNING)
+    messages.setFormatter(_LowerCaseLevel("%(levelname)s: %(message)s"))
+    logging.basicConfig(level=messages.level, handlers=[messages])
+
+
+class _LowerCaseLevel(logging.Formatter):
+    """Writes "warning: …" as errors are written."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of a record."""
+        level, separator, message = super().format(record).partition(":")
+        return f"{level.lower()}{separator}{message}"
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ def train(
     data: Annotated[Path, typer.Option(help="Data folder.")],
     output: Annotated[Path, typer.Option(help="New folder for the run.")],
     overrides: Annotated[
-        list[str] | None, typer.Argument(help="Changes to the recipe: dotted.key=value …", metavar="[KEY=VALUE]...")
+        list[str] | None, typer.Argument(help="Changes to the recipe: dotted.key=value …", metavar="KEY=VALUE")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run in the output folder.")] = False,
 ) -> None:

@@ -76,7 +76,7 @@ def run(
         except DataError as error:
             failures[case.case_id] = str(error)
             rows.append({"case_id": case.case_id, "image": image, "status": "failed", "reason": str(error)})
-            logger.error("%s", error)
+            logger.info("failed: %s", error)
         on_progress("predicting", position, len(cases))
         write_text(output / "predictions.csv", _as_csv(rows))
     write_json(
