@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from medweave.figures.style import MUTED, colour, new_figure, style_axes
 
 
 def training_curves(history: Sequence[Mapping[str, float]], *, best_epoch: int) -> Figure:
-    """Draw loss, score, Dice of each structure and learning rate.
+    """Draw loss, score, Dice of each structure and learning rate, all from epoch 1 to the last.
 
     Args:
         history: Logged values of each epoch: "epoch", "lr", "train/loss", "val/loss", "val/score", "val/dice_…"; a
@@ -29,16 +30,21 @@ def training_curves(history: Sequence[Mapping[str, float]], *, best_epoch: int) 
     style_axes(axes[1, 1], title="Learning rate", x_label="epoch")
     for axis in (axes[0, 1], axes[1, 0]):
         axis.set_ylim(0, 1)
+    last = max(row["epoch"] for row in history) + 1
+    margin = 0.03 * max(last - 1, 1)
     for axis in axes.flat:
+        axis.set_xlim(1 - margin, last + margin)
+        axis.xaxis.set_major_locator(MaxNLocator(nbins="auto", integer=True))
         axis.axvline(best_epoch + 1, color=MUTED, linestyle=":", linewidth=1)
+    is_early = best_epoch < len(history) / 2
     axes[0, 1].annotate(
         f"best: epoch {best_epoch + 1}",
         (best_epoch + 1, 0.02),
         textcoords="offset points",
-        xytext=(4, 0),
+        xytext=(4 if is_early else -4, 0),
         fontsize=8,
         color=MUTED,
-        ha="left" if best_epoch < len(history) / 2 else "right",
+        ha="left" if is_early else "right",
     )
     return figure
 
