@@ -1,0 +1,64 @@
+"""What every benchmark does: state the machine, write its numbers into docs/results/, print them."""
+
+import os
+import platform
+import resource
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from medweave.core.files import write_json
+from medweave.runs.manifest import now
+
+RESULTS = Path(__file__).parents[2] / "docs" / "results"
+
+
+def machine_facts() -> dict[str, Any]:
+    """Return what the numbers depend on beside the code."""
+    return {
+        "processor": _processor_name(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
+        "load_at_start": round(os.getloadavg()[0], 1),
+        "platform": platform.system(),
+        "python": platform.python_version(),
+        "torch": version("torch"),
+        "monai": version("monai"),
+        "date": now()[:10],
+    }
+
+
+def record(
+    name: str, *, title: str, conditions: str, machine: Mapping[str, Any], rows: Sequence[tuple[str, float, str]]
+) -> None:
+    """Write docs/results/NAME.json and print the rows.
+
+    Args:
+        name: Of the benchmark.
+        title: What was measured.
+        conditions: How.
+        machine: `machine_facts()` from before the measurement.
+        rows: Quantity, value and unit.
+    """
+    measured = [{"quantity": quantity, "value": float(f"{value:.4g}"), "unit": unit} for quantity, value, unit in rows]
+    content = {"title": title, "conditions": conditions, "machine": machine, "measured": measured}
+    write_json(RESULTS / f"{name}.json", content)
+    print(title)
+    for row in measured:
+        print(f"  {row['quantity']:60} {row['value']:>10g} {row['unit']}")
+
+
+def peak_memory_mb() -> float:
+    """Return the largest resident memory that this process has had."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if platform.system() == "Darwin" else peak / 2**10
+
+
+def _processor_name() -> str:
+    facts = Path("/proc/cpuinfo")
+    lines = facts.read_text(encoding="utf-8").splitlines() if facts.is_file() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
