@@ -1,0 +1,194 @@
+"""Fills the generated parts of the documentation: `python docs/generate.py`.
+
+A part stands between `<!-- generated: NAME -->` and `<!-- end -->`. The names are the keys of `PARTS`; what they hold
+comes from the recipe schema, the registered components, the command line and the files in docs/results/.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import typer
+from typer.main import get_command
+
+from medweave.cli.main import COMMANDS, app
+from medweave.core.files import read_json, write_text
+from medweave.recipes.loader import json_schema, library_file, library_names
+from medweave.workflows.describe import components
+
+DOCS = Path(__file__).parent
+BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+HELP_WIDTH = 100
+
+Schema = Mapping[str, Any]
+
+
+def main() -> None:
+    """Rewrite every page."""
+    for page in sorted(DOCS.glob("*.md")):
+        write_text(page, render(page.read_text(encoding="utf-8")))
+
+
+def render(page: str) -> str:
+    """Return a page with its generated parts as they should be now."""
+    return BLOCK.sub(lambda match: f"{match[1]}\n{PARTS[match[2]]()}\n{match[3]}", page)
+
+
+def recipe_keys() -> str:
+    """Return a table for each section of a recipe."""
+    schema = json_schema()
+    return "\n".join(_sections("", schema, definitions=schema["$defs"]))
+
+
+def _sections(prefix: str, section: Schema, *, definitions: Mapping[str, Schema]) -> Iterator[str]:
+    title = f"`{prefix}`" if prefix else "Top level"
+    yield f"### {title}\n\n{section.get('description', '')}\n\n| key | value | default | meaning |"
+    yield "| --- | --- | --- | --- |"
+    inner = []
+    for name, entry in section["properties"].items():
+        default = "required" if name in section.get("required", ()) else _default(entry.get("default"))
+        target, suffix = _subsection(entry)
+        # Pydantic leaves out a key's description that equals its section's.
+        meaning = entry.get("description") or definitions.get(str(target), {}).get("description", "")
+        yield f"| `{name}` | {_values(entry)} | {default} | {_escaped(meaning)} |"
+        if target not in (None, "Component"):
+            inner.append((f"{prefix}.{name}{suffix}".removeprefix("."), definitions[str(target)]))
+    yield ""
+    for path, subsection in inner:
+        yield from _sections(path, subsection, definitions=definitions)
+
+
+def _subsection(entry: Schema) -> tuple[str | None, str]:
+    """Return the name of the section that an entry holds, and what follows its key in the dotted path."""
+    for option in (entry, *entry.get("anyOf", ())):
+        if "$ref" in option:
+            return option["$ref"].rsplit("/", 1)[1], ""
+        values = option.get("additionalProperties")
+        if isinstance(values, dict) and "$ref" in values:
+            return values["$ref"].rsplit("/", 1)[1], ".NAME"
+    return None, ""
+
+
+def _values(entry: Schema) -> str:
+    """Say in words which values a key takes."""
+    if "anyOf" in entry:
+        return " or ".join(_values(option) for option in entry["anyOf"])
+    if "$ref" in entry:
+        return "component" if entry["$ref"].endswith("/Component") else "section"
+    if "const" in entry or "enum" in entry:
+        return " or ".join(f"`{value}`" for value in entry.get("enum", (entry.get("const"),)))
+    kind = entry.get("type")
+    if kind == "array":
+        return f"list of {_plural(_values(entry['items']))}{_range(entry, 'minItems', 'maxItems', unit=' entries')}"
+    if kind == "object":
+        return f"table: name to {_values(entry['additionalProperties'])}"
+    if kind == "string" and "pattern" in entry:
+        return "text of a fixed form"
+    words = {"integer": "whole number", "number": "number", "boolean": "`true` or `false`", "string": "text"}
+    word = words.get(str(kind), "`null`")
+    low, high = entry.get("minimum"), entry.get("maximum")
+    bounds = [f"at least {low}" if low is not None else "", f"at most {high}" if high is not None else ""]
+    bounds += [f"above {entry['exclusiveMinimum']}" if "exclusiveMinimum" in entry else ""]
+    bounds += [f"below {entry['exclusiveMaximum']}" if "exclusiveMaximum" in entry else ""]
+    return " ".join([word, " and ".join(bound for bound in bounds if bound)]).strip()
+
+
+def _plural(words: str) -> str:
+    return re.sub(r"^(whole number|number|text|component)", r"\1s", words).replace("texts", "names")
+
+
+def _range(entry: Schema, lower: str, upper: str, *, unit: str) -> str:
+    if lower not in entry or upper not in entry:
+        return ""
+    return f", {entry[lower]} to {entry[upper]}{unit}"
+
+
+def _default(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"`{value['name']}`" if "name" in value and len(value) == 1 else "see below"
+    if isinstance(value, list):
+        return f"`[{', '.join(map(str, value))}]`"
+    return "`null`" if value is None else f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def recipe_components() -> str:
+    """Return a table of the registered components of each kind."""
+    lines = []
+    for kind, entries in components().items():
+        lines += [f"### {kind.capitalize()}\n", "| name | what | parameters and defaults |", "| --- | --- | --- |"]
+        for entry in entries:
+            parameters = ", ".join(f"`{name}: {_yaml(value)}`" for name, value in entry.parameters.items())
+            lines.append(f"| `{entry.name}` | {_escaped(entry.summary)} | {parameters or 'none'} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def library() -> str:
+    """Return a table of the library's recipes from their headers."""
+    lines = ["| recipe | purpose | data | hardware |", "| --- | --- | --- | --- |"]
+    for name in library_names():
+        header = [line.removeprefix("# ") for line in library_file(name).read_text(encoding="utf-8").splitlines()[:5]]
+        facts = dict(re.split(r":\s+", line, maxsplit=1) for line in header[1:])
+        lines.append(f"| `{name}` | {_escaped(header[0])} | {facts['Data']} | {facts['Hardware']} |")
+    return "\n".join([*lines, ""])
+
+
+def commands() -> str:
+    """Return the help of every command."""
+    group: Any = get_command(app)
+    lines = [_help("medweave", group)]
+    for name in COMMANDS:
+        command = group.resolve_command(_context("medweave", group), [name])[1]
+        lines += [f"## {name}\n", _help(f"medweave {name}", command)]
+        lines += [_help(f"medweave {name} {inner}", each) for inner, each in getattr(command, "commands", {}).items()]
+    return "\n".join(lines)
+
+
+def _help(title: str, command: Any) -> str:
+    return f"```text\n{command.get_help(_context(title, command))}\n```\n"
+
+
+def _context(title: str, command: Any) -> typer.Context:
+    return typer.Context(command, info_name=title, terminal_width=HELP_WIDTH)
+
+
+def measurements() -> str:
+    """Return a table for each file in docs/results/."""
+    lines = []
+    for path in sorted((DOCS / "results").glob("*.json")):
+        content = read_json(path)
+        if "measured" not in content:
+            continue
+        machine = content["machine"]
+        lines += [f"### {content['title']}\n", f"{content['conditions'][0].upper()}{content['conditions'][1:]}.\n"]
+        lines += ["| quantity | value |", "| --- | ---: |"]
+        lines += [f"| {row['quantity']} | {row['value']:g} {row['unit']} |" for row in content["measured"]]
+        lines.append(
+            f"\n{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB, load "
+            f"{machine['load_at_start']} at the start; Python {machine['python']}, PyTorch {machine['torch']}, MONAI "
+            f"{machine['monai']}; {machine['date']}; `benchmarks/{path.stem}.py`.\n"
+        )
+    return "\n".join(lines)
+
+
+def _yaml(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(str, value))}]"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _escaped(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "recipe_keys": recipe_keys,
+    "recipe_components": recipe_components,
+    "library": library,
+    "commands": commands,
+    "measurements": measurements,
+}
+
+if __name__ == "__main__":
+    main()
