@@ -30,6 +30,7 @@ class RunFolder:
         self.training_summary = path / "training_summary.json"
         self.training_summary_markdown = path / "training_summary.md"
         self.figures = path / "figures"
+        self.training_curves = self.figures / "training_curves.png"
 
     def evaluation(self, part: str) -> Path:
         """Return the folder of the evaluation of a part of the split ("val", "test", "external")."""

@@ -4,22 +4,23 @@ import logging
 import os
 import signal
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback, EarlyStopping
 from pytorch_lightning.loggers import TensorBoardLogger
-from torch.utils.data import DataLoader
 
 from medweave.core.errors import RunError
-from medweave.data.dataset import SeededSampler, TrainingDataset, collate
+from medweave.data.dataset import TrainingDataset
 from medweave.runs.folder import RunFolder
 from medweave.training.callbacks.checkpoints import RunCheckpoints
 from medweave.training.callbacks.metrics_file import MetricsFile
 from medweave.training.callbacks.progress import ProgressBar
 from medweave.training.callbacks.resources import Resources
 from medweave.training.callbacks.tensorboard import TensorBoardPictures
+from medweave.training.data import StudyData
 from medweave.training.module import MultiTaskModule, ValidationCase
 from medweave.training.precision import LIGHTNING_PRECISION
 
@@ -99,16 +100,44 @@ def fit(
     Raises:
         RunError: The training was interrupted, or the loss is no longer finite; the run can be continued or used.
     """
-    checkpoints = RunCheckpoints(run, monitor=settings.monitor)
-    metrics = MetricsFile(run)
-    callbacks: list[Callback] = [_LastEpochIsValidated(), Resources()]
+    checkpoints, metrics = RunCheckpoints(run, monitor=settings.monitor), MetricsFile(run)
+    shapes = {name: (layout.channels, len(layout.patch_size_voxels)) for name, layout in training.inputs.items()}
+    data = StudyData(
+        training,
+        validation,
+        batch_size=settings.batch_size,
+        per_case=settings.per_case,
+        workers=settings.loader_workers,
+        seed=settings.seed,
+    )
+    # The checkpoint is written last, when every other callback has taken the epoch into its state.
+    trainer = _build_trainer(
+        settings, run, callbacks=[TensorBoardPictures(shapes), metrics, ProgressBar(), checkpoints]
+    )
+    with _explained(trainer, run):
+        trainer.fit(
+            module,
+            datamodule=data,
+            ckpt_path=run.last_checkpoint if resume else None,
+            weights_only=True,
+        )
+    if checkpoints.best_epoch is None or checkpoints.best_value is None:
+        raise RunError(
+            "the time limit ended the training before the first validation",
+            where=run.path,
+            fix="raise training.max_time, or validate more often.",
+        )
+    return Outcome(trainer.current_epoch, checkpoints.best_epoch, checkpoints.best_value, metrics.history)
+
+
+def _build_trainer(settings: LoopSettings, run: RunFolder, *, callbacks: Sequence[Callback]) -> pl.Trainer:
+    """Return Lightning's trainer for these settings, with the given callbacks after those that measure and stop."""
+    measuring: list[Callback] = [_LastEpochIsValidated(), Resources()]
     if settings.patience is not None:
         mode = "min" if "loss" in settings.monitor else "max"
-        callbacks.append(EarlyStopping(settings.monitor, patience=settings.patience, mode=mode))
-    shapes = {name: (layout.channels, len(layout.patch_size_voxels)) for name, layout in training.inputs.items()}
-    callbacks += [TensorBoardPictures(shapes), metrics, ProgressBar(), checkpoints]
+        measuring.append(EarlyStopping(settings.monitor, patience=settings.patience, mode=mode))
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-    trainer = pl.Trainer(
+    return pl.Trainer(
         max_epochs=settings.max_epochs,
         max_time=_days(settings.max_time),
         accelerator="auto",
@@ -119,42 +148,34 @@ def fit(
         check_val_every_n_epoch=min(settings.validate_every_epochs, settings.max_epochs),
         num_sanity_val_steps=0,
         logger=TensorBoardLogger(run.path, name=run.tensorboard.name, version=""),
-        callbacks=callbacks,
+        callbacks=[*measuring, *callbacks],
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
     )
+
+
+@contextmanager
+def _explained(trainer: pl.Trainer, run: RunFolder) -> Iterator[None]:
+    """Turn a Ctrl-C or a lost loss in the block into a RunError, and keep Lightning's warnings and handler in it."""
     handler = signal.getsignal(signal.SIGINT)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="pytorch_lightning")
-        warnings.filterwarnings("ignore", module="torch.jit")
-        try:
-            trainer.fit(
-                module,
-                train_dataloaders=_training_loader(training, settings),
-                val_dataloaders=DataLoader(list(validation), batch_size=None, collate_fn=_same),  # type: ignore[arg-type]
-                ckpt_path=run.last_checkpoint if resume else None,
-                weights_only=True,
-            )
-        except FloatingPointError as error:
-            raise RunError(
-                str(error), where=run.path, fix="lower optimizer.lr, or set training.precision to float32."
-            ) from error
-        except SystemExit as error:  # Lightning's answer to Ctrl-C
-            raise RunError(
-                f"interrupted in epoch {trainer.current_epoch + 1}; the run holds all up to the last whole epoch",
-                where=run.path,
-                fix="continue it with the same command and --resume.",
-            ) from error
-        finally:
-            signal.signal(signal.SIGINT, handler)
-    if checkpoints.best_epoch is None or checkpoints.best_value is None:
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="pytorch_lightning")
+            warnings.filterwarnings("ignore", module="torch.jit")
+            yield
+    except FloatingPointError as error:
         raise RunError(
-            "the time limit ended the training before the first validation",
+            str(error), where=run.path, fix="lower optimizer.lr, or set training.precision to float32."
+        ) from error
+    except SystemExit as error:  # Lightning's answer to Ctrl-C
+        raise RunError(
+            f"interrupted in epoch {trainer.current_epoch + 1}; the run holds all up to the last whole epoch",
             where=run.path,
-            fix="raise training.max_time, or validate more often.",
-        )
-    return Outcome(trainer.current_epoch, checkpoints.best_epoch, checkpoints.best_value, metrics.history)
+            fix="continue it with the same command and --resume.",
+        ) from error
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def default_workers() -> int:
@@ -163,26 +184,9 @@ def default_workers() -> int:
     return min(max(cores - 1, 0), 8)
 
 
-def _training_loader(dataset: TrainingDataset, settings: LoopSettings) -> DataLoader:  # type: ignore[type-arg]
-    sampler = SeededSampler(len(dataset), per_case=settings.per_case, seed=settings.seed)
-    return DataLoader(
-        dataset,
-        batch_size=settings.batch_size,
-        sampler=sampler,
-        drop_last=len(sampler) > settings.batch_size,
-        num_workers=settings.loader_workers,
-        persistent_workers=settings.loader_workers > 0,
-        collate_fn=collate,
-    )
-
-
 def _days(hours_minutes_seconds: str | None) -> str | None:
     """Turn hours:minutes:seconds into Lightning's days:hours:minutes:seconds."""
     if hours_minutes_seconds is None:
         return None
     hours, minutes, seconds = (int(part) for part in hours_minutes_seconds.split(":"))
     return f"{hours // 24:02d}:{hours % 24:02d}:{minutes:02d}:{seconds:02d}"
-
-
-def _same(item: ValidationCase) -> ValidationCase:
-    return item

@@ -42,6 +42,7 @@ from medweave.runs.folder import RunFolder
 from medweave.runs.manifest import new_manifest, now
 from medweave.training.module import MultiTaskModule, ValidationCase
 from medweave.training.precision import fastest_precision
+from medweave.training.summary import summarise_training, summary_markdown
 from medweave.training.trainer import LoopSettings, Outcome, default_workers, fit
 
 logger = get_logger(__name__)
@@ -119,37 +120,12 @@ def _prepare_data(
     """Examine, audit, split, resolve what is automatic, preprocess; write everything that a person may want to open."""
     workers = default_workers() + 1
     facts = examine_all(index, workers=workers, on_case=_counter("reading", len(index.cases), on_progress))
-    audit = audit_index(index, facts)
     data_hash = _data_hash(index, facts)
     if resume:
-        recorded = read_json(folder.manifest)["data_hash"]
-        if recorded != data_hash:
-            raise RunError(
-                "the data are not those that the run began with",
-                where=index.root,
-                got=f"content hash {data_hash[:12]}",
-                wanted=recorded[:12],
-                fix="give the run's own data, or start a new run.",
-            )
+        _refuse_other_data(folder, data_hash, where=index.root)
         recipe, split = load_recipe(folder.recipe), Split.load(folder.split)
-        index = index.subset([*split.train, *split.val, *split.test])
     else:
-        audit.save(folder.audit)
-        index.save(folder.index)
-        _refuse_broken_data(audit, folder)
-        labelled = [case for case in index.cases if case.label_maps or case.targets]
-        shares = requested.data.split
-        split = draw_split(
-            labelled,
-            shares={"train": shares.train, "val": shares.val, "test": shares.test},
-            seed=shares.seed,
-            linked_cases=audit.duplicate_groups,
-        )
-        split.save(folder.split)
-        in_training = set(split.train)
-        fingerprint = Fingerprint.of([case for case in facts if case.case_id in in_training])
-        fingerprint.save(folder.fingerprint)
-        recipe = resolve_spacing(requested, fingerprint)
+        recipe, split = _begin(requested, index, facts, folder)
     by_id = {case.case_id: case for case in index.cases}
     prepared = {}
     for part in ("train", "val"):
@@ -165,21 +141,49 @@ def _prepare_data(
             "preprocessed %d of %d %s cases; the others were in the cache", prepared[part].computed, len(cases), part
         )
     if not resume:
-        _refuse_absent_structures(recipe, prepared["train"])
-        recipe = resolve_patch_size(recipe, _largest_size(prepared["train"]), build_model(recipe).size_divisor)
-        recipe = _resolve_training(recipe)
+        recipe = _settle(recipe, prepared["train"])
         write_text(folder.recipe, dump_recipe(recipe))
-        write_json(
-            folder.manifest,
-            new_manifest(
-                seed=recipe.training.seed,
-                device=_device_name(),
-                recipe_hash=recipe_hash(requested),
-                requested_recipe=requested.model_dump(mode="json"),
-                data_hash=data_hash,
-            ),
-        )
+        write_json(folder.manifest, _manifest(requested, data_hash))
     return _Study(recipe, index, split, prepared["train"], prepared["val"])
+
+
+def _begin(
+    requested: Recipe, index: DatasetIndex, facts: Sequence[CaseFacts], folder: RunFolder
+) -> tuple[Recipe, Split]:
+    """Audit and split the data of a new run and resolve the spacing from the training part; write each result."""
+    audit = audit_index(index, facts)
+    audit.save(folder.audit)
+    index.save(folder.index)
+    _refuse_broken_data(audit, folder)
+    shares = requested.data.split
+    split = draw_split(
+        [case for case in index.cases if case.label_maps or case.targets],
+        shares={"train": shares.train, "val": shares.val, "test": shares.test},
+        seed=shares.seed,
+        linked_cases=audit.duplicate_groups,
+    )
+    split.save(folder.split)
+    in_training = set(split.train)
+    fingerprint = Fingerprint.of([case for case in facts if case.case_id in in_training])
+    fingerprint.save(folder.fingerprint)
+    return resolve_spacing(requested, fingerprint), split
+
+
+def _settle(recipe: Recipe, train: Preparation) -> Recipe:
+    """Resolve what depends on the preprocessed training cases and on this machine."""
+    _refuse_absent_structures(recipe, train)
+    recipe = resolve_patch_size(recipe, _largest_size(train), build_model(recipe).size_divisor)
+    return _resolve_training(recipe)
+
+
+def _manifest(requested: Recipe, data_hash: str) -> dict[str, Any]:
+    return new_manifest(
+        seed=requested.training.seed,
+        device=_device_name(),
+        recipe_hash=recipe_hash(requested),
+        requested_recipe=requested.model_dump(mode="json"),
+        data_hash=data_hash,
+    )
 
 
 def _train(study: _Study, folder: RunFolder, *, resume: bool) -> tuple[Outcome, MultiTaskModule]:
@@ -249,55 +253,20 @@ def _finish(
     study: _Study, folder: RunFolder, outcome: Outcome, model: MultiTaskModel, seconds: float
 ) -> dict[str, Any]:
     """Write the summary, the curves and the end into the manifest."""
-    best = next(row for row in outcome.history if row["epoch"] == outcome.best_epoch)
-    summary: dict[str, Any] = {
-        "recipe": study.recipe.name,
-        "monitor": study.recipe.training.early_stopping.monitor,
-        "best_value": outcome.best_value,
-        "best_epoch": outcome.best_epoch + 1,
-        "epochs": outcome.epochs,
-        "seconds": round(seconds, 1),
-        "at_best_epoch": {name: value for name, value in best.items() if name.startswith(("train/", "val/"))},
-        "last_epoch": {n: v for n, v in outcome.history[-1].items() if n.startswith(("train/", "val/"))},
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "cases": {part: len(study.split.part(part)) for part in ("train", "val", "test")},
-        "seed": study.recipe.training.seed,
-        "precision": study.recipe.training.precision,
-        "files": {
-            "weights": folder.weights.name,
-            "best_checkpoint": folder.best_checkpoint.relative_to(folder.path).as_posix(),
-            "last_checkpoint": folder.last_checkpoint.relative_to(folder.path).as_posix(),
-            "curves": "figures/training_curves.png",
-            "metrics": folder.metrics.name,
-            "tensorboard": folder.tensorboard.name,
-        },
-        "note": "Validation values chose the epoch and are optimistic; `medweave evaluate` measures on the test part.",
-    }
-    save_figure(training_curves(outcome.history, best_epoch=outcome.best_epoch), folder.figures / "training_curves.png")
+    summary = summarise_training(
+        outcome,
+        recipe=study.recipe,
+        split=study.split,
+        folder=folder,
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        seconds=seconds,
+    )
+    save_figure(training_curves(outcome.history, best_epoch=outcome.best_epoch), folder.training_curves)
     write_json(folder.training_summary, summary)
-    write_text(folder.training_summary_markdown, _summary_markdown(summary))
+    write_text(folder.training_summary_markdown, summary_markdown(summary))
     manifest = read_json(folder.manifest)
     write_json(folder.manifest, manifest | {"finished": now(), "status": "finished"})
     return summary
-
-
-def _summary_markdown(summary: dict[str, Any]) -> str:
-    values = "\n".join(f"| {name} | {value:.4f} |" for name, value in summary["at_best_epoch"].items())
-    cases = summary["cases"]
-    return f"""# {summary["recipe"]}
-
-**Best {summary["monitor"]}: {summary["best_value"]:.4f}** in epoch {summary["best_epoch"]} of {summary["epochs"]},
-after {summary["seconds"] / 60:.1f} minutes in all. {cases["train"]} cases for training, {cases["val"]} for validation,
-{cases["test"]} for test. {summary["parameters"]:,} parameters, {summary["precision"]}, seed {summary["seed"]}.
-
-| at the best epoch | |
-| --- | --- |
-{values}
-
-![Training curves](figures/training_curves.png)
-
-{summary["note"]}
-"""
 
 
 def _refuse_other_recipe(folder: RunFolder, requested: Recipe) -> None:
@@ -320,6 +289,18 @@ def _refuse_other_recipe(folder: RunFolder, requested: Recipe) -> None:
         )
     if manifest["status"] == "finished":
         raise RunError("the run is finished; there is nothing to continue", where=folder.path)
+
+
+def _refuse_other_data(folder: RunFolder, data_hash: str, *, where: Path) -> None:
+    recorded = read_json(folder.manifest)["data_hash"]
+    if recorded != data_hash:
+        raise RunError(
+            "the data are not those that the run began with",
+            where=where,
+            got=f"content hash {data_hash[:12]}",
+            wanted=recorded[:12],
+            fix="give the run's own data, or start a new run.",
+        )
 
 
 def _refuse_broken_data(audit: Audit, folder: RunFolder) -> None:

@@ -1,0 +1,75 @@
+"""What training_summary.json and training_summary.md say of a training."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from medweave.data.split import Split
+from medweave.recipes.schema import Recipe
+from medweave.runs.folder import RunFolder
+from medweave.training.trainer import Outcome
+
+NOTE = "Validation values chose the epoch and are optimistic; `medweave evaluate` measures on the test part."
+
+
+def summarise_training(
+    outcome: Outcome, *, recipe: Recipe, split: Split, folder: RunFolder, parameters: int, seconds: float
+) -> dict[str, Any]:
+    """Return the content of training_summary.json; epochs count from 1 in it.
+
+    Args:
+        outcome: How the loop ended.
+        recipe: The resolved recipe.
+        split: The cases of each part.
+        folder: Where the files are.
+        parameters: Number of the network's parameters.
+        seconds: Duration of the whole command.
+    """
+    best = next(row for row in outcome.history if row["epoch"] == outcome.best_epoch)
+    files = {
+        "weights": folder.weights,
+        "best_checkpoint": folder.best_checkpoint,
+        "last_checkpoint": folder.last_checkpoint,
+        "curves": folder.training_curves,
+        "metrics": folder.metrics,
+        "tensorboard": folder.tensorboard,
+    }
+    return {
+        "recipe": recipe.name,
+        "monitor": recipe.training.early_stopping.monitor,
+        "best_value": outcome.best_value,
+        "best_epoch": outcome.best_epoch + 1,
+        "epochs": outcome.epochs,
+        "seconds": round(seconds, 1),
+        "at_best_epoch": _losses_and_scores(best),
+        "last_epoch": _losses_and_scores(outcome.history[-1]),
+        "parameters": parameters,
+        "cases": {part: len(split.part(part)) for part in ("train", "val", "test")},
+        "seed": recipe.training.seed,
+        "precision": recipe.training.precision,
+        "files": {name: path.relative_to(folder.path).as_posix() for name, path in files.items()},
+        "note": NOTE,
+    }
+
+
+def summary_markdown(summary: Mapping[str, Any]) -> str:
+    """Return training_summary.md from the content of training_summary.json."""
+    values = "\n".join(f"| {name} | {value:.4f} |" for name, value in summary["at_best_epoch"].items())
+    cases = summary["cases"]
+    return f"""# {summary["recipe"]}
+
+**Best {summary["monitor"]}: {summary["best_value"]:.4f}** in epoch {summary["best_epoch"]} of {summary["epochs"]},
+after {summary["seconds"] / 60:.1f} minutes in all. {cases["train"]} cases for training, {cases["val"]} for validation,
+{cases["test"]} for test. {summary["parameters"]:,} parameters, {summary["precision"]}, seed {summary["seed"]}.
+
+| at the best epoch | |
+| --- | --- |
+{values}
+
+![Training curves]({summary["files"]["curves"]})
+
+{summary["note"]}
+"""
+
+
+def _losses_and_scores(row: Mapping[str, float]) -> dict[str, float]:
+    return {name: value for name, value in row.items() if name.startswith(("train/", "val/"))}
