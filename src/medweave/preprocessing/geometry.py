@@ -67,6 +67,14 @@ class Grid:
             return f"origin {_rounded(self.origin_mm)} and {_rounded(other.origin_mm)} mm"
         return None
 
+    def has_axes_of(self, other: "Grid") -> bool:
+        """Tell whether the axes have the other's directions and spacings, in any order and either way."""
+        own, others = (
+            np.asarray(grid.direction).reshape(grid.spatial_dims, -1) * grid.spacing_mm for grid in (self, other)
+        )
+        steps = np.abs(np.linalg.solve(others, own))
+        return bool(np.allclose(steps, steps > 0.5, rtol=0, atol=1e-3))
+
     def to_vector(self) -> NDArray[np.float64]:
         """Return the grid as one vector: size, spacing, origin, direction."""
         return np.concatenate([self.size_voxels, self.spacing_mm, self.origin_mm, self.direction])

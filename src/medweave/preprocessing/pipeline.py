@@ -105,14 +105,11 @@ class Preprocessor:
         Raises:
             DataError: A value is NaN or infinite, or the channels do not overlap.
         """
-        native_grid = Grid.of(channels[0])
-        oriented = [
-            self._orient(channel if index == 0 else _on_grid(channel, native_grid))
-            for index, channel in enumerate(channels)
-        ]
-        for channel in oriented:
+        for channel in channels:
             if not np.isfinite(sitk.GetArrayViewFromImage(channel)).all():
                 raise DataError("an image holds NaN or infinite values", fix="repair the image or leave the case out.")
+        native_grid = Grid.of(channels[0])
+        oriented = [self._orient(_on_grid(channel, native_grid)) for channel in channels]
         grid = Grid.of(oriented[0])
         if self.spacing_mm is not None:
             grid = respaced_grid(grid, self.spacing_mm)
@@ -132,9 +129,7 @@ class Preprocessor:
         Returns:
             Labels (x, y[, z]); 0 where the grid reaches beyond the label map.
         """
-        if self.label_resampling == "nearest" or np.allclose(
-            sorted(Grid.of(label_map).spacing_mm), sorted(grid.spacing_mm)
-        ):
+        if self.label_resampling == "nearest" or Grid.of(label_map).has_axes_of(grid):
             return to_array(resample(label_map, grid, interpolator=sitk.sitkNearestNeighbor)).astype(np.uint8)
         values = np.unique(sitk.GetArrayViewFromImage(label_map))
         best_share = np.zeros(grid.size_voxels, np.float32)
@@ -172,13 +167,20 @@ def restore_probability(probability: NDArray[np.float32], grid: Grid, native_gri
     """Bring one class's probabilities (x, y[, z]) on `grid` back to the native grid, linearly; 0 beyond `grid`."""
     image = to_image(probability, grid)
     # The outermost native voxels may lie beyond the centres of a coarser grid: repeat the border there.
-    if not np.allclose(sorted(grid.spacing_mm), sorted(native_grid.spacing_mm)):
+    if not grid.has_axes_of(native_grid):
         image = sitk.ZeroFluxNeumannPad(image, [1] * grid.spatial_dims, [1] * grid.spatial_dims)
     return to_array(resample(image, native_grid, interpolator=sitk.sitkLinear))
 
 
 def _on_grid(image: sitk.Image, grid: Grid) -> sitk.Image:
-    return image if Grid.of(image) == grid else resample(image, grid, interpolator=sitk.sitkLinear)
+    if Grid.of(image) == grid:
+        return image
+    array = to_array(resample(image, grid, interpolator=sitk.sitkLinear, outside=np.nan))
+    if np.isnan(array).all():
+        raise DataError(
+            "the images of one input do not overlap", fix="correct the origin in their headers, or leave the case out."
+        )
+    return to_image(np.nan_to_num(array, nan=0.0), grid)
 
 
 def _foreground_box(arrays: Sequence[NDArray[np.float32]], crop: ForegroundCrop) -> tuple[list[int], list[int]]:
