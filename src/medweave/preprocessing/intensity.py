@@ -36,12 +36,14 @@ class IntensityNormalisation:
         sample = array[array != 0] if self.only_nonzero and np.any(array) else array
         if self.method == "minmax":
             return _to_unit_interval(array, float(sample.min()), float(sample.max()))
-        clip = np.percentile(sample, [_given(self.lower, 0.0), _given(self.upper, 100.0)])
         if self.method == "percentile":
-            return _to_unit_interval(array, float(clip[0]), float(clip[1]))
-        sample = np.clip(sample, *clip)
+            lower, upper = np.percentile(sample, [_given(self.lower, 0.0), _given(self.upper, 100.0)]).tolist()
+            return _to_unit_interval(array, lower, upper)
+        lower = -np.inf if self.lower is None else float(np.percentile(sample, self.lower))
+        upper = np.inf if self.upper is None else float(np.percentile(sample, self.upper))
+        sample = np.clip(sample, lower, upper)
         mean, deviation = float(sample.mean(dtype=np.float64)), float(sample.std(dtype=np.float64))
-        return ((np.clip(array, *clip) - mean) / max(deviation, 1e-8)).astype(np.float32)
+        return ((np.clip(array, lower, upper) - mean) / max(deviation, 1e-8)).astype(np.float32)
 
 
 def _given(value: float | None, otherwise: float) -> float:
