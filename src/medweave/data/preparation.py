@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from medweave.core.errors import RunError
 from medweave.data.case import Case
-from medweave.data.study import StudySource
+from medweave.data.study import StudySource, blame
 from medweave.preprocessing.cache import ArrayStore
 from medweave.preprocessing.geometry import Grid
 from medweave.preprocessing.pipeline import Preprocessed
@@ -37,12 +38,19 @@ class PreparedCase:
         """Return the arrays.
 
         `image.INPUT` (C, *spatial) float32; `grids.INPUT` (2, n), its grid and its native grid as vectors;
-        `labels.HEAD` (*spatial) uint8, 0 background and k the k-th structure; `foreground.HEAD` (n, 1 + axes) int32, rows of class and voxel. Absent inputs and label maps have no entry.
+        `labels.HEAD` (*spatial) uint8, 0 background and k the k-th structure; `foreground.HEAD` (n,
+        1 + axes) int32, rows of class and voxel. Absent inputs and label maps have no entry.
+
+        Raises:
+            RunError: The arrays were removed from the store since the case was prepared.
         """
         arrays = ArrayStore(self.store_root).load(self.key)
         if arrays is None:
-            message = f"the cache entry {self.key} of case {self.case_id} was removed while in use"
-            raise FileNotFoundError(message)
+            raise RunError(
+                "preprocessed arrays were removed while in use",
+                where=f"case {self.case_id}, {self.store_root}",
+                fix="start again; what is missing is computed anew.",
+            )
         return arrays
 
     def inputs(self) -> dict[str, Preprocessed]:
@@ -87,7 +95,8 @@ def prepare(
     """
 
     def work(case: Case) -> tuple[PreparedCase, bool]:
-        key = store.key(_description(case, source), _files(case, source))
+        with blame(case, None):
+            key = store.key(_description(case, source), _files(case, source))
         is_new = store.load(key) is None
         if is_new:
             store.save(key, _compute(case, source))

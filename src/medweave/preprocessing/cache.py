@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medweave.core.errors import RunError
+from medweave.core.errors import DataError, RunError
+from medweave.core.files import why_not_a_folder
 
 #: Part of every key: raise it when the meaning of a stored array changes.
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 def default_cache_folder() -> Path:
@@ -39,11 +40,20 @@ class ArrayStore:
         self.root = root
 
     def key(self, description: Mapping[str, Any], files: Sequence[Path]) -> str:
-        """Return the key of what `description` makes of `files`."""
+        """Return the key of what `description` makes of `files`.
+
+        Raises:
+            DataError: A file cannot be read.
+        """
         digest = hashlib.sha256(json.dumps([FORMAT_VERSION, description], sort_keys=True).encode())
         for file in files:
-            with file.open("rb") as stream:
-                digest.update(hashlib.file_digest(stream, "sha256").digest())
+            try:
+                with file.open("rb") as stream:
+                    digest.update(hashlib.file_digest(stream, "sha256").digest())
+            except OSError as error:
+                raise DataError(
+                    "file cannot be read", where=file, got=error.strerror, fix="restore the file or its permissions."
+                ) from error
         return digest.hexdigest()
 
     def load(self, key: str) -> dict[str, NDArray[Any]] | None:
@@ -54,7 +64,11 @@ class ArrayStore:
         return {file.stem: np.load(file, mmap_mode="r") for file in sorted(folder.glob("*.npy"))}
 
     def save(self, key: str, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Store a group; of two processes that store one key at a time, one wins and both are right."""
+        """Store a group; of two processes that store one key at a time, one wins and both are right.
+
+        Raises:
+            RunError: The store cannot be written.
+        """
         folder = self._folder(key)
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
@@ -62,6 +76,7 @@ class ArrayStore:
             try:
                 for name, array in arrays.items():
                     np.save(temporary / f"{name}.npy", array)
+                temporary.chmod(0o755)  # a store may be shared by several users; mkdtemp's folders are private
                 if not folder.exists():
                     temporary.rename(folder)
             finally:
@@ -72,7 +87,7 @@ class ArrayStore:
             raise RunError(
                 "cannot write the preprocessing cache",
                 where=self.root,
-                got=error.strerror,
+                got=why_not_a_folder(error),
                 fix="free space, or point the environment variable MEDWEAVE_CACHE to another folder.",
             ) from error
 
