@@ -24,11 +24,22 @@ class Split:
         train: For fitting.
         val: For selection.
         test: Touched by the evaluation alone; may be empty.
+
+    Raises:
+        DataError: A case is in two parts.
     """
 
     train: tuple[str, ...]
     val: tuple[str, ...]
     test: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        counts = Counter([*self.train, *self.val, *self.test])
+        repeated = [case_id for case_id, count in counts.items() if count > 1]
+        if repeated:
+            raise DataError(
+                "a split holds a case more than once", got=", ".join(repeated[:5]), fix="restore the split."
+            )
 
     def part(self, name: Part) -> tuple[str, ...]:
         """Return the case ids of a part."""
@@ -85,8 +96,9 @@ def draw_split(
     counts = _apportion(len(groups), [shares[part] for part in wanted], minimum=1)
     remaining = dict(zip(wanted, counts, strict=True))
     members: dict[Part, list[str]] = defaultdict(list)
+    owed = dict.fromkeys(wanted, 0.0)  # carried from class to class, so that roundings cancel
     for stratum in _strata(groups, np.random.default_rng(seed)):
-        owed = {part: shares[part] * len(stratum) for part in wanted}
+        owed = {part: owed[part] + shares[part] * len(stratum) for part in wanted}
         for group in stratum:
             open_parts = [part for part in wanted if remaining[part] > 0]
             due = max(open_parts, key=lambda part: (owed[part], remaining[part]))
