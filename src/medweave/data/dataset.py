@@ -99,8 +99,10 @@ class TrainingDataset(Dataset[Batch]):
         for head in layout.heads:
             labels = arrays.get(f"labels.{head}")
             sample["present"][head] = torch.tensor([labels is not None and image is not None])
-            if labels is None or image is None:
+            if image is None:
                 sample["label_maps"][head] = torch.zeros((1, *size), dtype=torch.int64)
+            elif labels is None:
+                tensors[head] = torch.zeros((1, *size))  # transforms expect every label map
             else:
                 tensors[head] = torch.from_numpy(_cut(labels[None], start, size, repeat_border=False)).float()
         if layout.augment is not None and image is not None:
