@@ -1,17 +1,22 @@
 """`medweave recipes`: the library of recipes and the components that they may name."""
 
 import json
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from medweave.recipes.loader import copy_recipe, json_schema, library_file, library_names
-from medweave.workflows import describe
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="The library of recipes.")
+
+
+def _describe() -> Any:
+    """Return the workflow that describes networks; it imports PyTorch, which listing and copying do without."""
+    return import_module("medweave.workflows.describe")
 
 
 @app.command("list")
@@ -34,7 +39,7 @@ def show(
         return
     table = Table("layer", "output", "parameters", title=name)
     table.columns[2].justify = "right"
-    description = describe.run(name)
+    description = _describe().run(name)
     for layer in description.layers:
         table.add_row(layer.name, "x".join(str(size) for size in layer.output), f"{layer.parameters:,}")
     Console(highlight=False).print(table)
@@ -60,7 +65,7 @@ def schema() -> None:
 @app.command()
 def components() -> None:
     """List every component that a recipe may name, with its parameters and their defaults."""
-    for kind, entries in describe.components().items():
+    for kind, entries in _describe().components().items():
         print(f"{kind}")
         for entry in entries:
             parameters = ", ".join(f"{name}={value}" for name, value in entry.parameters.items())
