@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -17,6 +18,32 @@ from medweave.core.files import write_text
 from medweave.recipes.schema import Recipe
 
 LIBRARY = Path(str(files("medweave.recipes"))) / "library"
+
+
+class _Yaml(yaml.SafeLoader):
+    """YAML with the numbers of version 1.2 (1e-4 is one, 1:30:00 is none), which refuses a key given twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 -- PyYAML's
+        """Return the table of a node."""
+        keys = [key.value for key, _ in node.value]
+        for key, _ in node.value:
+            if keys.count(key.value) > 1:
+                raise yaml.constructor.ConstructorError(
+                    problem=f"the key {key.value!r} is given twice", problem_mark=key.start_mark
+                )
+        return super().construct_mapping(node, deep)
+
+
+_Yaml.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":int", ":float"))]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Yaml.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"[-+]?[0-9]+$"), list("-+0123456789"))
+_Yaml.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?((\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|\.(inf|Inf|INF))$|\.(nan|NaN|NAN)$"),
+    list("-+.0123456789"),
+)
 
 
 def library_names() -> list[str]:
@@ -59,7 +86,7 @@ def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     """
     path = Path(source) if Path(source).is_file() else library_file(str(source))
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), _Yaml)  # noqa: S506 -- a SafeLoader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -82,7 +109,8 @@ def validate_recipe(content: Mapping[str, Any], source: object) -> Recipe:
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
-        raise RecipeError(source, [line for problem in error.errors() for line in _describe(problem)]) from error
+        problems = [problem for problem in error.errors() if not _is_of_another_branch(problem)]
+        raise RecipeError(source, [line for problem in problems for line in _describe(problem)]) from error
 
 
 def dump_recipe(recipe: Recipe) -> str:
@@ -106,7 +134,7 @@ def _apply(content: dict[str, Any], override: str) -> None:
     if not separator or not key:
         raise UsageError(f"cannot read the override {override!r}", wanted="dotted.key=value")
     try:
-        value = yaml.safe_load(text)
+        value = yaml.load(text, _Yaml)  # noqa: S506 -- a SafeLoader
     except yaml.YAMLError as error:
         raise UsageError(f"cannot read the value of the override {override!r}", wanted="a YAML value") from error
     *parents, last = key.split(".")
@@ -158,6 +186,12 @@ def _describe(problem: ErrorDetails) -> Iterator[str]:
 def _is_union_branch(part: str) -> bool:
     """Tell apart the names that pydantic puts into a location for the members of a union."""
     return any(part.startswith(prefix) for prefix in ("function-", "constrained-", "tuple[", "literal["))
+
+
+def _is_of_another_branch(problem: ErrorDetails) -> bool:
+    """Tell whether a problem concerns the member of a union that the value was not meant for: a word, or a value."""
+    branch = str(problem["loc"][-1]) if problem["loc"] else ""
+    return _is_union_branch(branch) and branch.startswith("literal[") != isinstance(problem["input"], str)
 
 
 def _fields_at(location: Sequence[str]) -> list[str]:
