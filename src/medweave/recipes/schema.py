@@ -41,7 +41,7 @@ class Component(BaseModel):
         return dict(self.model_extra or {})
 
 
-ComponentField = Annotated[Component, BeforeValidator(_name_only)]
+ComponentField = Annotated[Component, BeforeValidator(_name_only, json_schema_input_type=str | Component)]
 
 
 class Input(Section):
@@ -152,7 +152,7 @@ class Preprocessing(Section):
     """Crop to the foreground, before normalisation."""
     size_voxels: Size | None = None
     """Crop or pad to this size about the centre."""
-    intensity: Annotated[Intensity, BeforeValidator(_name_only)] = Intensity()
+    intensity: Annotated[Intensity, BeforeValidator(_name_only, json_schema_input_type=str | Intensity)] = Intensity()
     """Normalisation of each channel."""
 
 
