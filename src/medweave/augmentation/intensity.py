@@ -10,17 +10,19 @@ from monai.transforms import (
     Transform,
 )
 
-from medweave.augmentation.augmentation import AUGMENTATIONS, SampleKeys
+from medweave.augmentation.augmentation import AUGMENTATIONS, Probability, SampleKeys
 
 
 @AUGMENTATIONS.register("noise")
-def noise(keys: SampleKeys, *, probability: float = 0.3, std: float = 0.1) -> Transform:
+def noise(keys: SampleKeys, *, probability: Probability = 0.3, std: float = 0.1) -> Transform:
     """Add Gaussian noise; its standard deviation is drawn from 0 to `std`."""
     return RandGaussianNoised(keys.images, prob=probability, std=std)
 
 
 @AUGMENTATIONS.register("smooth")
-def smooth(keys: SampleKeys, *, probability: float = 0.2, sigma_voxels: tuple[float, float] = (0.5, 1.0)) -> Transform:
+def smooth(
+    keys: SampleKeys, *, probability: Probability = 0.2, sigma_voxels: tuple[float, float] = (0.5, 1.0)
+) -> Transform:
     """Blur with a Gaussian."""
     return RandGaussianSmoothd(
         keys.images, prob=probability, sigma_x=sigma_voxels, sigma_y=sigma_voxels, sigma_z=sigma_voxels
@@ -28,26 +30,28 @@ def smooth(keys: SampleKeys, *, probability: float = 0.2, sigma_voxels: tuple[fl
 
 
 @AUGMENTATIONS.register("shift_intensity")
-def shift_intensity(keys: SampleKeys, *, probability: float = 0.5, offset: float = 0.1) -> Transform:
+def shift_intensity(keys: SampleKeys, *, probability: Probability = 0.5, offset: float = 0.1) -> Transform:
     """Add a constant from -offset to +offset."""
     return RandShiftIntensityd(keys.images, prob=probability, offsets=offset)
 
 
 @AUGMENTATIONS.register("scale_intensity")
-def scale_intensity(keys: SampleKeys, *, probability: float = 0.5, factor: float = 0.1) -> Transform:
+def scale_intensity(keys: SampleKeys, *, probability: Probability = 0.5, factor: float = 0.1) -> Transform:
     """Multiply by a number from 1 - factor to 1 + factor."""
     return RandScaleIntensityd(keys.images, prob=probability, factors=factor)
 
 
 @AUGMENTATIONS.register("gamma")
-def gamma(keys: SampleKeys, *, probability: float = 0.3, gamma_range: tuple[float, float] = (0.7, 1.5)) -> Transform:
+def gamma(
+    keys: SampleKeys, *, probability: Probability = 0.3, gamma_range: tuple[float, float] = (0.7, 1.5)
+) -> Transform:
     """Raise the image, scaled to its own range, to a random power."""
     return RandAdjustContrastd(keys.images, prob=probability, gamma=gamma_range)
 
 
 @AUGMENTATIONS.register("low_resolution")
 def low_resolution(
-    keys: SampleKeys, *, probability: float = 0.2, zoom_range: tuple[float, float] = (0.5, 1.0)
+    keys: SampleKeys, *, probability: Probability = 0.2, zoom_range: tuple[float, float] = (0.5, 1.0)
 ) -> Transform:
     """Shrink by nearest neighbour and enlarge again (Isensee et al., Nat Methods 2021)."""
     return RandSimulateLowResolutiond(keys.images, prob=probability, zoom_range=zoom_range)

@@ -12,11 +12,11 @@ from monai.transforms import (
     Transform,
 )
 
-from medweave.augmentation.augmentation import AUGMENTATIONS, SampleKeys
+from medweave.augmentation.augmentation import AUGMENTATIONS, Probability, SampleKeys
 
 
 @AUGMENTATIONS.register("flip")
-def flip(keys: SampleKeys, *, probability: float = 0.5, axes: tuple[int, ...] = (0, 1, 2)) -> Transform:
+def flip(keys: SampleKeys, *, probability: Probability = 0.5, axes: tuple[int, ...] = (0, 1, 2)) -> Transform:
     """Mirror along each axis of `axes` with the given probability; mind that it swaps left and right."""
     return Compose(
         [RandFlipd(keys.all, prob=probability, spatial_axis=axis) for axis in axes if axis < keys.spatial_dims]
@@ -24,7 +24,7 @@ def flip(keys: SampleKeys, *, probability: float = 0.5, axes: tuple[int, ...] = 
 
 
 @AUGMENTATIONS.register("rotate90")
-def rotate90(keys: SampleKeys, *, probability: float = 0.5, axes: tuple[int, int] = (0, 1)) -> Transform:
+def rotate90(keys: SampleKeys, *, probability: Probability = 0.5, axes: tuple[int, int] = (0, 1)) -> Transform:
     """Rotate by 90, 180 or 270 degrees in the plane of two axes of equal size."""
     return RandRotate90d(keys.all, prob=probability, max_k=3, spatial_axes=axes)
 
@@ -33,7 +33,7 @@ def rotate90(keys: SampleKeys, *, probability: float = 0.5, axes: tuple[int, int
 def affine(
     keys: SampleKeys,
     *,
-    probability: float = 0.5,
+    probability: Probability = 0.5,
     rotate_degrees: float = 10.0,
     scale: float = 0.1,
     translate_voxels: float = 0.0,
@@ -58,7 +58,7 @@ def affine(
 def elastic(
     keys: SampleKeys,
     *,
-    probability: float = 0.2,
+    probability: Probability = 0.2,
     sigma_voxels: tuple[float, float] = (5.0, 8.0),
     magnitude_voxels: tuple[float, float] = (50.0, 100.0),
 ) -> Transform:

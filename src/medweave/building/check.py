@@ -3,11 +3,12 @@
 from typing import Any
 
 import torch
+from torch import nn
 
-from medweave.augmentation.augmentation import AUGMENTATIONS
-from medweave.building.components import component_parameters, component_problems
+from medweave.augmentation.augmentation import AUGMENTATIONS, SampleKeys
+from medweave.building.components import build_component, component_parameters, component_problems
 from medweave.building.model import ENCODER_ARGUMENTS, FUSION_ARGUMENTS, HEAD_ARGUMENTS, build_model
-from medweave.building.training import LOSS_ARGUMENTS, LOSS_EXTRAS
+from medweave.building.training import LOSS_ARGUMENTS, LOSS_EXTRAS, build_loss, build_optimizer, build_scheduler
 from medweave.core.errors import RecipeError
 from medweave.core.registry import Registry, load_plugins
 from medweave.data.layouts.layout import LAYOUTS
@@ -16,7 +17,7 @@ from medweave.models.encoders.encoder import ENCODERS
 from medweave.models.fusion.fusion import FUSIONS
 from medweave.models.heads.head import HEADS
 from medweave.optimization.optimizers import OPTIMIZERS
-from medweave.optimization.schedulers import SCHEDULERS
+from medweave.optimization.schedulers import SCHEDULERS, Course
 from medweave.recipes.schema import Component, Recipe
 
 Entry = tuple[str, Component, Registry[Any], tuple[str, ...], tuple[str, ...]]
@@ -53,11 +54,7 @@ def complete_recipe(recipe: Recipe, source: object) -> Recipe:
             f"data.layout: unknown layout {recipe.data.layout!r}; one of auto, {', '.join(LAYOUTS.names())}"
         )
     if not problems:
-        try:
-            with torch.device("meta"):
-                build_model(recipe)
-        except ValueError as error:
-            problems.append(f"model: {error}")
+        problems += _building_problems(recipe)
     problems += _size_problems(recipe)
     if problems:
         raise RecipeError(source, problems)
@@ -85,6 +82,27 @@ def _entry_problems(entry: Entry) -> list[str]:
     weight = component.parameters.get("weight", 1.0) if "weight" in extra else 1.0
     if isinstance(weight, bool) or not isinstance(weight, int | float) or weight < 0:
         problems.append(f"{key}.weight: must be a number of at least 0, got {weight!r}")
+    return problems
+
+
+def _building_problems(recipe: Recipe) -> list[str]:
+    """Build the parts once, the network on PyTorch's meta device, and return what they object to."""
+    problems = []
+    with torch.device("meta"):
+        try:
+            build_loss(recipe, build_model(recipe))
+        except ValueError as error:
+            problems.append(f"model: {error}")
+    try:
+        build_scheduler(recipe, build_optimizer(recipe, [nn.Parameter(torch.zeros(1))]), Course(1, 1))
+    except ValueError as error:
+        problems.append(f"optimizer: {error}")
+    for position, component in enumerate(recipe.augmentation):
+        for source in recipe.data.inputs.values():
+            try:
+                build_component(component, AUGMENTATIONS, SampleKeys(("image",), (), source.spatial_dims))
+            except ValueError as error:
+                problems.append(f"augmentation.{position}: {error}")
     return problems
 
 

@@ -78,7 +78,7 @@ def parameter_table(component: Callable_, *, given: Collection[str]) -> Mapping[
 @cache
 def _parameters_model(component: Callable_, given: frozenset[str]) -> type[BaseModel]:
     function = component.__init__ if inspect.isclass(component) else component
-    hints = get_type_hints(function)
+    hints = get_type_hints(function, include_extras=True)
     fields: dict[str, Any] = {
         name: (hints[name], ... if parameter.default is inspect.Parameter.empty else parameter.default)
         for name, parameter in inspect.signature(function).parameters.items()

@@ -1,10 +1,14 @@
 """Normalisation layers and convolution blocks that the encoders and decoders share."""
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal
 
 from monai.networks.layers.factories import Conv
+from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
+#: Channels of each level of a network, finest first.
+LevelChannels = Annotated[Sequence[PositiveInt], Field(min_length=2)]
 Norm = Literal["batch", "instance", "group"]
 
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pydantic import PositiveInt
 from torch import optim
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
 
@@ -38,7 +39,7 @@ def step(
     optimizer: optim.Optimizer,
     course: Course,
     *,
-    step_epochs: int = 20,
+    step_epochs: PositiveInt = 20,
     factor: float = 0.5,
     warmup_epochs: float = 0.0,
 ) -> LRScheduler:

@@ -1,11 +1,9 @@
 """The contracting path of MONAI's UNet."""
 
-from collections.abc import Sequence
-
 from monai.networks.blocks.convolutions import ResidualUnit
 from torch import Tensor, nn
 
-from medweave.models.blocks import Norm
+from medweave.models.blocks import LevelChannels, Norm
 from medweave.models.encoders.encoder import ENCODERS, Encoder
 
 
@@ -30,7 +28,7 @@ class MonaiUNetEncoder(Encoder):
         *,
         in_channels: int,
         spatial_dims: int,
-        channels: Sequence[int] = (16, 32, 64, 128, 256),
+        channels: LevelChannels = (16, 32, 64, 128, 256),
         residual_units: int = 2,
         norm: Norm = "batch",
         dropout: float = 0.0,

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from medweave.models.blocks import Norm, ResidualBlock
+from medweave.models.blocks import LevelChannels, Norm, ResidualBlock
 from medweave.models.encoders.encoder import ENCODERS, Encoder
 
 
@@ -25,8 +26,8 @@ class ResidualUNetEncoder(Encoder):
         *,
         in_channels: int,
         spatial_dims: int,
-        channels: Sequence[int] = (24, 48, 96, 192),
-        blocks: Sequence[int] = (1, 1, 2, 2),
+        channels: LevelChannels = (24, 48, 96, 192),
+        blocks: Sequence[PositiveInt] = (1, 1, 2, 2),
         norm: Norm = "instance",
     ) -> None:
         super().__init__()

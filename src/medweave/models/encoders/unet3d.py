@@ -1,10 +1,8 @@
 """The contracting path of the U-Net with double convolutions and max pooling."""
 
-from collections.abc import Sequence
-
 from torch import Tensor, nn
 
-from medweave.models.blocks import DoubleConv, Norm
+from medweave.models.blocks import DoubleConv, LevelChannels, Norm
 from medweave.models.encoders.encoder import ENCODERS, Encoder
 
 
@@ -27,7 +25,7 @@ class UNet3DEncoder(Encoder):
         *,
         in_channels: int,
         spatial_dims: int,
-        channels: Sequence[int] = (32, 64, 128, 256, 512),
+        channels: LevelChannels = (32, 64, 128, 256, 512),
         norm: Norm = "batch",
     ) -> None:
         super().__init__()
