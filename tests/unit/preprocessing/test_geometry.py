@@ -98,6 +98,19 @@ def test_rounding_of_headers_is_no_difference() -> None:
 
 
 @ORIENTATIONS
+def test_axes_are_the_same_in_any_order_and_either_way(direction: tuple[float, ...]) -> None:
+    image = to_image(np.zeros((8, 9, 10), np.float32), _grid(direction))
+    assert all(Grid.of(sitk.DICOMOrient(image, code)).has_axes_of(_grid(direction)) for code in ("RAS", "PIL", "SLP"))
+
+
+@ORIENTATIONS
+@pytest.mark.parametrize("spacing_mm", [(3.0, 2.0, 1.0), (1.0, 2.0, 1.5), (2.0, 4.0, 6.0)])
+def test_axes_of_another_spacing_are_others(direction: tuple[float, ...], spacing_mm: tuple[float, ...]) -> None:
+    assert not respaced_grid(_grid(direction), spacing_mm).has_axes_of(_grid(direction))
+    assert not _grid(_oblique()).has_axes_of(_grid())
+
+
+@ORIENTATIONS
 def test_grid_survives_as_a_vector(direction: tuple[float, ...]) -> None:
     assert Grid.from_vector(_grid(direction).to_vector()) == _grid(direction)
 
