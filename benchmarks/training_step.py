@@ -25,7 +25,7 @@ from medweave.training.precision import fastest_precision
 
 RECIPE = "reference/heart_monai"
 SHAPE = (2, 1, 96, 96, 96)
-ROUNDS = 7
+ROUNDS = 5
 
 
 def main() -> None:
