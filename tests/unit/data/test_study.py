@@ -1,0 +1,99 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from medweave.core.errors import DataError
+from medweave.data.case import Case
+from medweave.data.index import DatasetIndex
+from medweave.data.study import InputSource, SegmentationSource, StudySource, blame
+from medweave.preprocessing.intensity import IntensityNormalisation
+from medweave.preprocessing.pipeline import Preprocessor
+
+SOURCE = StudySource(
+    {"cine": InputSource(("ed", "es"), Preprocessor(intensity=IntensityNormalisation(method="none")))},
+    {"heart": SegmentationSource("cine", "es", {"lv": 3})},
+)
+
+
+def write(path: Path, array: np.ndarray) -> Path:
+    sitk.WriteImage(sitk.GetImageFromArray(array), str(path))
+    return path
+
+
+@pytest.fixture
+def case(tmp_path: Path) -> Case:
+    images = {
+        name: write(tmp_path / f"{name}.nii.gz", np.full((3, 4, 5), value, np.float32))
+        for name, value in (("ed", 1), ("es", 2))
+    }
+    label_map = write(tmp_path / "es_gt.nii.gz", np.full((3, 4, 5), 3, np.uint8))
+    return Case("p1", "p1", images, {"es": label_map})
+
+
+def index_of(*cases: Case) -> DatasetIndex:
+    return DatasetIndex("Study", Path("/data"), "msd", cases, {})
+
+
+def test_images_are_stacked_in_the_order_of_the_recipe(case) -> None:
+    image = SOURCE.read_input(case, "cine").image
+    assert image.shape == (2, 5, 4, 3)
+    assert (image[0] == 1).all()
+    assert (image[1] == 2).all()
+
+
+def test_label_map_is_that_of_the_heads_image(case) -> None:
+    label_map = SOURCE.read_label_map(case, "heart")
+    assert label_map is not None
+    assert (sitk.GetArrayViewFromImage(label_map) == 3).all()
+
+
+def test_case_without_the_label_map_has_none(case) -> None:
+    assert SOURCE.read_label_map(Case("p1", "p1", case.images, {"ed": case.label_maps["es"]}), "heart") is None
+
+
+def test_input_is_there_when_every_image_is(case) -> None:
+    assert SOURCE.has_input(case, "cine")
+    assert not SOURCE.has_input(Case("p1", "p1", {"ed": case.images["ed"]}), "cine")
+
+
+def test_names_that_fit_are_accepted(case) -> None:
+    SOURCE.check(index_of(case))
+
+
+def test_image_that_no_case_has_is_refused(case) -> None:
+    with pytest.raises(DataError, match=r"no case has the image 'es' of input 'cine' \(/data\): got images ed\. Fix"):
+        SOURCE.check(index_of(Case("p1", "p1", {"ed": case.images["ed"]})))
+
+
+@pytest.mark.parametrize(("label_maps", "got"), [({}, "nothing"), ({"ed": Path("ed.nii")}, "ed")])
+def test_label_map_that_no_case_has_is_refused(case, label_maps, got) -> None:
+    with pytest.raises(DataError, match=f"no case has a label map of 'es' for head 'heart' .*got label maps of {got}"):
+        SOURCE.check(index_of(Case("p1", "p1", case.images, label_maps)))
+
+
+def test_file_of_several_channels_is_refused_where_one_is_wanted(case, tmp_path) -> None:
+    sitk.WriteImage(sitk.JoinSeries([sitk.Image(5, 4, 3, sitk.sitkFloat32)] * 2), str(case.images["ed"]))
+    with pytest.raises(DataError, match=r"wrong number of channels \(case p1, .*ed\.nii\.gz\): got 3; wanted 2"):
+        SOURCE.read_input(case, "cine")
+
+
+def test_error_names_the_case_and_its_file(case) -> None:
+    case.images["es"].write_bytes(b"")
+    with pytest.raises(DataError, match=r"no content \(case p1, .*es\.nii\.gz\)"):
+        SOURCE.read_input(case, "cine")
+    write(case.images["es"], np.full((3, 4, 5), np.nan, np.float32))
+    with pytest.raises(DataError, match=r"NaN or infinite values \(case p1, .*ed\.nii\.gz\)\. Fix: repair"):
+        SOURCE.read_input(case, "cine")
+    case.label_maps["es"].unlink()
+    with pytest.raises(DataError, match=r"not found \(case p1, .*es_gt\.nii\.gz\)"):
+        SOURCE.read_label_map(case, "heart")
+
+
+def test_blame_keeps_every_part_of_the_message() -> None:
+    with (
+        pytest.raises(DataError, match=r"^wrong \(case p1, file\): got 1; wanted 2\. Fix: repair\.$"),
+        blame(Case("p1", "p1", {}), "file"),
+    ):
+        raise DataError("wrong", got=1, wanted=2, fix="repair.")
