@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -70,6 +71,20 @@ def why_not_a_folder(error: OSError) -> str | None:
     if isinstance(error, FileExistsError | NotADirectoryError):
         return "a file in the place of a folder"
     return error.strerror
+
+
+@contextmanager
+def new_output_folder(folder: Path) -> Iterator[None]:
+    """Claim `folder` as `claim_output_folder` does, and leave it as it was where the block fails."""
+    was_there = folder.is_dir()
+    claim_output_folder(folder)
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        if was_there:
+            folder.mkdir(exist_ok=True)
+        raise
 
 
 def claim_output_folder(folder: Path) -> None:

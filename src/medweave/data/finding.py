@@ -6,6 +6,9 @@ from typing import Any, Literal
 
 Severity = Literal["error", "warning"]
 
+#: Cases that `Finding.where` names.
+MAX_CASES = 3
+
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
@@ -26,6 +29,14 @@ class Finding:
     path: Path | None
     message: str
     fix: str
+
+    @property
+    def where(self) -> str:
+        """The file concerned, or else the first few cases."""
+        if self.path is not None:
+            return str(self.path)
+        more = len(self.case_ids) - MAX_CASES
+        return f"cases {', '.join(self.case_ids[:MAX_CASES])}{f' and {more} more' if more > 0 else ''}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the finding as plain JSON values."""

@@ -9,6 +9,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from medweave.core.errors import DataError
+from medweave.core.files import read_json
+
+NEEDED_TO_CONTINUE = {"data_hash", "recipe_hash", "requested_recipe", "status"}
 PACKAGES = ("medweave", "torch", "monai", "pytorch-lightning", "SimpleITK", "numpy", "scipy")
 
 
@@ -46,6 +50,23 @@ def new_manifest(
         "requested_recipe": requested_recipe,
         "data_hash": data_hash,
     }
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """Read what `new_manifest` returned.
+
+    Raises:
+        DataError: The file is absent or is no manifest.
+    """
+    content = read_json(path)
+    if not isinstance(content, dict) or not content.keys() >= NEEDED_TO_CONTINUE:
+        raise DataError(
+            "not the manifest of a run",
+            where=path,
+            wanted=f"at least {', '.join(sorted(NEEDED_TO_CONTINUE))}",
+            fix="restore the file, or train into a new folder.",
+        )
+    return content
 
 
 def now() -> str:

@@ -5,6 +5,7 @@ import json
 import platform
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from medweave.building.model import build_model
 from medweave.building.study import build_study_source, resolve_patch_size, resolve_spacing, without_auto_spacing
 from medweave.building.training import build_loss, build_optimizer, build_sample_layouts, build_scheduler
 from medweave.core.errors import DataError, RunError
-from medweave.core.files import claim_output_folder, read_json, write_json, write_text
+from medweave.core.files import new_output_folder, write_json, write_text
 from medweave.core.logging import get_logger, log_to_file
 from medweave.data.audit import Audit, audit_index
 from medweave.data.dataset import TrainingDataset
@@ -39,13 +40,16 @@ from medweave.preprocessing.cache import ArrayStore, default_cache_folder
 from medweave.recipes.loader import dump_recipe, load_recipe, recipe_hash
 from medweave.recipes.schema import Recipe
 from medweave.runs.folder import RunFolder
-from medweave.runs.manifest import new_manifest, now
+from medweave.runs.manifest import new_manifest, now, read_manifest
 from medweave.training.module import MultiTaskModule, ValidationCase
 from medweave.training.precision import fastest_precision
 from medweave.training.summary import summarise_training, summary_markdown
 from medweave.training.trainer import LoopSettings, Outcome, default_workers, fit
 
 logger = get_logger(__name__)
+
+#: Warnings of the audit that are shown; audit.json holds all.
+MAX_WARNINGS = 5
 
 #: Called with a stage, how many cases are done and how many there are.
 OnProgress = Callable[[str, int, int], None]
@@ -105,11 +109,10 @@ def run(
         _refuse_other_recipe(RunFolder.open(output), requested)
     index = scan(data, layout=requested.data.layout)
     build_study_source(without_auto_spacing(requested)).check(index)
-    if not resume:
-        claim_output_folder(output)
-    with log_to_file(folder.log):
-        started = time.perf_counter()
+    started = time.perf_counter()
+    with nullcontext() if resume else new_output_folder(output), log_to_file(folder.log):
         study = _prepare_data(requested, index, folder, resume=resume, on_progress=on_progress)
+    with log_to_file(folder.log):
         outcome, module = _train(study, folder, resume=resume)
         return TrainingResult(folder, _finish(study, folder, outcome, module.model, time.perf_counter() - started))
 
@@ -154,7 +157,8 @@ def _begin(
     audit = audit_index(index, facts)
     audit.save(folder.audit)
     index.save(folder.index)
-    _refuse_broken_data(audit, folder)
+    _refuse_broken_data(audit, index.root)
+    _log_warnings(audit)
     shares = requested.data.split
     split = draw_split(
         [case for case in index.cases if case.label_maps or case.targets],
@@ -264,13 +268,13 @@ def _finish(
     save_figure(training_curves(outcome.history, best_epoch=outcome.best_epoch), folder.training_curves)
     write_json(folder.training_summary, summary)
     write_text(folder.training_summary_markdown, summary_markdown(summary))
-    manifest = read_json(folder.manifest)
+    manifest = read_manifest(folder.manifest)
     write_json(folder.manifest, manifest | {"finished": now(), "status": "finished"})
     return summary
 
 
 def _refuse_other_recipe(folder: RunFolder, requested: Recipe) -> None:
-    manifest = read_json(folder.manifest)
+    manifest = read_manifest(folder.manifest)
     if manifest["recipe_hash"] != recipe_hash(requested):
         before, after = _flat(manifest["requested_recipe"]), _flat(requested.model_dump(mode="json"))
         changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
@@ -288,11 +292,15 @@ def _refuse_other_recipe(folder: RunFolder, requested: Recipe) -> None:
             fix="remove the folder and start again without --resume.",
         )
     if manifest["status"] == "finished":
-        raise RunError("the run is finished; there is nothing to continue", where=folder.path)
+        raise RunError(
+            "the run is finished; there is nothing to continue",
+            where=folder.path,
+            fix=f"judge it with `medweave evaluate {folder.path}`, or train into a new folder.",
+        )
 
 
 def _refuse_other_data(folder: RunFolder, data_hash: str, *, where: Path) -> None:
-    recorded = read_json(folder.manifest)["data_hash"]
+    recorded = read_manifest(folder.manifest)["data_hash"]
     if recorded != data_hash:
         raise RunError(
             "the data are not those that the run began with",
@@ -303,15 +311,22 @@ def _refuse_other_data(folder: RunFolder, data_hash: str, *, where: Path) -> Non
         )
 
 
-def _refuse_broken_data(audit: Audit, folder: RunFolder) -> None:
+def _refuse_broken_data(audit: Audit, data: Path) -> None:
     if audit.errors:
         first = audit.errors[0]
         others = f" (and {len(audit.errors) - 1} more errors)" if len(audit.errors) > 1 else ""
         raise DataError(
             f"{first.message}{others}",
-            where=first.path,
-            fix=f"{first.fix.rstrip('.')}; `medweave inspect` shows all, and {folder.audit} lists them.",
+            where=first.where,
+            fix=f"{first.fix.rstrip('.')}; `medweave inspect {data}` shows all that is wrong.",
         )
+
+
+def _log_warnings(audit: Audit) -> None:
+    for finding in audit.warnings[:MAX_WARNINGS]:
+        logger.warning("%s (%s). Fix: %s", finding.message, finding.where, finding.fix)
+    if len(audit.warnings) > MAX_WARNINGS:
+        logger.warning("and %d more warnings, all in audit.json", len(audit.warnings) - MAX_WARNINGS)
 
 
 def _refuse_absent_structures(recipe: Recipe, train: Preparation) -> None:

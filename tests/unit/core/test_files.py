@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from medweave.core.errors import DataError, RunError
-from medweave.core.files import atomic_path, claim_output_folder, read_json, write_json, write_text
+from medweave.core.files import atomic_path, claim_output_folder, new_output_folder, read_json, write_json, write_text
 
 
 def _crash_while_writing(path: Path) -> None:
@@ -84,6 +84,27 @@ def test_filled_output_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"not empty .*choose a new folder"):
         claim_output_folder(tmp_path)
     assert (tmp_path / "kept.txt").is_file()
+
+
+@pytest.mark.parametrize("was_there", [False, True])
+def test_a_new_folder_is_as_it_was_after_a_failure_and_keeps_what_a_success_wrote(
+    tmp_path: Path, was_there: bool
+) -> None:
+    folder = tmp_path / "run"
+    if was_there:
+        folder.mkdir()
+
+    def fail() -> None:
+        with new_output_folder(folder):
+            (folder / "half.txt").touch()
+            raise RunError("no")
+
+    with pytest.raises(RunError, match=r"^no$"):
+        fail()
+    assert (folder.is_dir(), list(tmp_path.rglob("half.txt"))) == (was_there, [])
+    with new_output_folder(folder):
+        (folder / "whole.txt").touch()
+    assert (folder / "whole.txt").is_file()
 
 
 def test_file_in_place_of_the_output_folder_is_refused(tmp_path: Path) -> None:
