@@ -43,7 +43,8 @@ def component_problems(
                     f" It takes {', '.join([*model.model_fields, *extra]) or 'none'}"
                 )
             else:
-                problems.append(f"{key}.{name}: {problem['msg']}, got {problem['input']!r}")
+                message = problem["msg"][0].lower() + problem["msg"][1:]
+                problems.append(f"{key}.{name}: {message}, got {problem['input']!r}")
         return problems
     return []
 

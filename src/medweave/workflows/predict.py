@@ -123,7 +123,10 @@ def _cases(inputs: Sequence[Path], predictor: Predictor) -> Iterator[Case]:
             files = sorted(file for file in path.iterdir() if file.name.endswith(SUFFIXES) and file.name[:2] != "._")
             if not files:
                 raise DataError(
-                    "the folder holds no image", where=path, wanted=f"files ending in {', '.join(SUFFIXES)}"
+                    "the folder holds no image",
+                    where=path,
+                    wanted=f"files ending in {', '.join(SUFFIXES)}",
+                    fix="name the folder that holds them, or the files.",
                 )
             yield from (_single_image_case(file, names) for file in files)
         else:

@@ -89,6 +89,7 @@ def _labelled_case(root: Path, entry: object, position: int) -> Case:
             where=root / "dataset.json",
             got=entry,
             wanted='{"image": "./imagesTr/…", "label": "./labelsTr/…"}',
+            fix="complete the entry; an image without a label belongs into the list `test`.",
         )
     image, label = _existing_file(root, entry["image"]), _existing_file(root, entry["label"])
     return Case(_case_id(image), _case_id(image), images={IMAGE_NAME: image}, label_maps={IMAGE_NAME: label})
@@ -98,7 +99,12 @@ def _existing_file(root: Path, file: object) -> Path:
     # Links are not followed here: a data folder may well be made of links to files elsewhere.
     path = Path(os.path.normpath(root / str(file)))
     if not path.is_relative_to(root):
-        raise DataError("dataset.json names a file outside the data folder", where=root / "dataset.json", got=file)
+        raise DataError(
+            "dataset.json names a file outside the data folder",
+            where=root / "dataset.json",
+            got=file,
+            fix="name it by its path below the folder; a link to a file elsewhere is fine.",
+        )
     folder, stem = path.parent, _case_id(path)
     for candidate in (path, *(folder / f"{stem}{suffix}" for suffix in SUFFIXES)):
         if candidate.is_file():
