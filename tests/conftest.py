@@ -1,9 +1,15 @@
 """Fixtures that several test folders share."""
 
+import logging
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from medweave.cli.main import main
 from medweave.phantoms.heart import write_heart_study
 
 SHARED_DATA = Path(__file__).parents[1] / "../shared/data"
@@ -23,3 +29,61 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("the real example data are not on this machine")
     return SHARED_DATA.resolve()
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a command left behind: its exit code and all that it wrote to its two streams."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def medweave(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Finished]:
+    """Run the command line in this process, with logging and environment as in a process of its own."""
+
+    def run(*arguments: object) -> Finished:
+        monkeypatch.setattr(sys, "argv", ["medweave", *map(str, arguments)])
+        monkeypatch.setattr(logging.getLogger(), "handlers", [])
+        monkeypatch.setattr(logging.getLogger(), "level", logging.WARNING)
+        monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return Finished(int(ended.value.code or 0), *capfd.readouterr())
+
+    return run
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what tests preprocess out of the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEDWEAVE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def tiny_overrides() -> tuple[str, ...]:
+    """What makes the recipe `demo` train in a second."""
+    return (
+        "training.max_epochs=1",
+        "training.loader_workers=0",
+        "model.encoders.mri.channels=[4,8,8]",
+        "preprocessing.mri.spacing_mm=[8,8,8]",
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory: pytest.TempPathFactory, heart_study: Path, tiny_overrides: tuple[str, ...]) -> Path:
+    """A run of one epoch on `heart_study`; copy it before changing it."""
+    folder = tmp_path_factory.mktemp("tiny") / "run"
+    command = ["medweave", "train", "demo", "--data", str(heart_study), "--output", str(folder), *tiny_overrides]
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        patch.setattr(sys, "argv", command)
+        patch.setenv("OMP_WAIT_POLICY", "PASSIVE")
+        with pytest.raises(SystemExit, match=r"^0$"):
+            main()
+    return folder
