@@ -40,19 +40,35 @@ class Finished:
     stderr: str
 
 
+def _call(patch: pytest.MonkeyPatch, arguments: tuple[object, ...]) -> int:
+    """Run the command line in this process, with logging and environment as in a process of its own."""
+    patch.setattr(sys, "argv", ["medweave", *map(str, arguments)])
+    patch.setattr(logging.getLogger(), "handlers", [])
+    patch.setattr(logging.getLogger(), "level", logging.WARNING)
+    patch.setenv("OMP_WAIT_POLICY", "PASSIVE")
+    with warnings.catch_warnings(), pytest.raises(SystemExit) as ended:
+        main()
+    return int(ended.value.code or 0)
+
+
 @pytest.fixture
 def medweave(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Finished]:
-    """Run the command line in this process, with logging and environment as in a process of its own."""
+    """Run the command line and return what it left behind."""
 
     def run(*arguments: object) -> Finished:
-        monkeypatch.setattr(sys, "argv", ["medweave", *map(str, arguments)])
-        monkeypatch.setattr(logging.getLogger(), "handlers", [])
-        monkeypatch.setattr(logging.getLogger(), "level", logging.WARNING)
-        monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
         capfd.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return Finished(int(ended.value.code or 0), *capfd.readouterr())
+        return Finished(_call(monkeypatch, arguments), *capfd.readouterr())
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def prepare_with() -> Callable[..., None]:
+    """Run a command line that must succeed, for fixtures that live longer than a test."""
+
+    def run(*arguments: object) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            assert _call(patch, arguments) == 0, arguments
 
     return run
 
@@ -77,13 +93,13 @@ def tiny_overrides() -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="session")
-def tiny_run(tmp_path_factory: pytest.TempPathFactory, heart_study: Path, tiny_overrides: tuple[str, ...]) -> Path:
+def tiny_run(
+    tmp_path_factory: pytest.TempPathFactory,
+    heart_study: Path,
+    tiny_overrides: tuple[str, ...],
+    prepare_with: Callable[..., None],
+) -> Path:
     """A run of one epoch on `heart_study`; copy it before changing it."""
     folder = tmp_path_factory.mktemp("tiny") / "run"
-    command = ["medweave", "train", "demo", "--data", str(heart_study), "--output", str(folder), *tiny_overrides]
-    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
-        patch.setattr(sys, "argv", command)
-        patch.setenv("OMP_WAIT_POLICY", "PASSIVE")
-        with pytest.raises(SystemExit, match=r"^0$"):
-            main()
+    prepare_with("train", "demo", "--data", heart_study, "--output", folder, *tiny_overrides)
     return folder
