@@ -1,0 +1,109 @@
+import copy
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from medweave.recipes.schema import Component, Intensity, Preprocessing, Recipe
+
+MINIMAL: dict[str, Any] = {
+    "name": "study",
+    "data": {"inputs": {"mri": {}}, "heads": {"heart": {"structures": {"atrium": 1}}}},
+    "model": {"encoders": {"mri": "unet3d"}, "heads": {"heart": "unet_decoder"}},
+    "losses": {"heart": "dice_ce"},
+}
+
+
+def changed(*path: str, to: Any) -> dict[str, Any]:
+    content = copy.deepcopy(MINIMAL)
+    target = content
+    for key in path[:-1]:
+        target = target.setdefault(key, {})
+    target[path[-1]] = to
+    return content
+
+
+def test_short_form_of_a_component_is_its_name() -> None:
+    recipe = Recipe.model_validate(MINIMAL)
+    assert recipe.model.encoders["mri"] == Component(name="unet3d")
+    assert recipe == Recipe.model_validate(changed("losses", "heart", to={"name": "dice_ce"}))
+
+
+def test_parameters_are_what_stands_beside_the_name() -> None:
+    component = Component(name="dice_ce", weight=2.0, batch=True)
+    assert component.parameters == {"weight": 2.0, "batch": True}
+
+
+def test_only_what_has_no_default_is_needed() -> None:
+    recipe = Recipe.model_validate(MINIMAL)
+    assert recipe.data.split.model_dump() == {"train": 0.7, "val": 0.15, "test": 0.15, "seed": 42}
+    assert (recipe.optimizer.name, recipe.scheduler.name, recipe.model.fusion.name) == ("adamw", "constant", "single")
+    for key in MINIMAL:
+        with pytest.raises(ValidationError, match=f"{key}\n  Field required"):
+            Recipe.model_validate({name: value for name, value in MINIMAL.items() if name != key})
+
+
+def test_recipe_cannot_be_changed() -> None:
+    recipe = Recipe.model_validate(MINIMAL)
+    with pytest.raises(ValidationError, match="frozen"):
+        recipe.training.max_epochs = 3
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (("data", "heads", "heart", "structures"), {"a": 1, "b": 1}, "two structures have one value"),
+        (("data", "heads", "heart", "structures"), {"a": 0}, "greater than or equal to 1"),
+        (("data", "heads", "heart", "structures"), {"a": 256}, "less than or equal to 255"),
+        (("data", "heads", "heart", "structures"), {}, "at least 1 item"),
+        (
+            ("data", "heads", "heart", "of"),
+            "flair",
+            r"data\.heads\.heart\.of: 'flair' is no channel of an input: image",
+        ),
+        (("data", "split"), {"train": 0.5, "val": 0.2, "test": 0.2}, r"train \+ val \+ test must be 1, got 0\.9"),
+        (("data", "split"), {"train": 1.0, "val": 0.0, "test": 0.0}, "less than 1"),
+        (("preprocessing", "ct"), {}, "preprocessing: 'ct' is not one of data.inputs: mri"),
+        (("preprocessing", "mri"), {"orientation": "LPR"}, "match pattern"),
+        (("preprocessing", "mri"), {"spacing_mm": [1, 0]}, "greater than 0"),
+        (("model", "encoders"), {"mri": "unet3d", "ct": "unet3d"}, "model.encoders: 'ct' is not one of data.inputs"),
+        (("model", "encoders"), {}, "model.encoders: 'mri' of data.inputs is missing"),
+        (("model", "heads"), {"lung": "unet_decoder"}, "model.heads: 'lung' is not one of data.heads: heart"),
+        (("losses",), {}, "losses: 'heart' of data.heads is missing"),
+        (("training", "max_time"), "1h", "match pattern"),
+        (("training", "batch_size"), 0, "greater than 0"),
+        (("patches", "overlap"), 1.0, "less than 1"),
+        (("optimiser",), "adam", "Extra inputs are not permitted"),
+    ],
+)
+def test_wrong_value_is_refused(path, value, message) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Recipe.model_validate(changed(*path, to=value))
+
+
+def test_names_that_disagree_are_all_reported() -> None:
+    content = changed("losses", to={"lung": "dice_ce"})
+    content["preprocessing"] = {"ct": {}}
+    with pytest.raises(ValidationError, match=r"(?s)'ct' is not one.*'lung' is not one.*'heart' of data.heads is miss"):
+        Recipe.model_validate(content)
+
+
+@pytest.mark.parametrize("name", ["percentile", "range"])
+@pytest.mark.parametrize("bounds", [{}, {"lower": 1}, {"upper": 9}])
+def test_interval_needs_both_bounds(name, bounds) -> None:
+    with pytest.raises(ValidationError, match=f"intensity {name} needs lower and upper"):
+        Intensity(name=name, **bounds)
+
+
+def test_bounds_must_be_in_order() -> None:
+    with pytest.raises(ValidationError, match="lower must be below upper"):
+        Intensity(lower=99.5, upper=0.5)
+
+
+@pytest.mark.parametrize("orientation", ["RAS", "LPS", "ASL", "PIR", "SRA", "ILP"])
+def test_orientations_are_one_letter_of_each_pair(orientation) -> None:
+    assert Preprocessing(orientation=orientation).orientation == orientation
+
+
+def test_intensity_may_be_a_name() -> None:
+    assert Preprocessing.model_validate({"intensity": "minmax"}).intensity == Intensity(name="minmax")
