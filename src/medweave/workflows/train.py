@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import platform
 import time
 from collections.abc import Callable, Sequence
@@ -48,7 +49,7 @@ from medweave.training.trainer import LoopSettings, Outcome, default_workers, fi
 
 logger = get_logger(__name__)
 
-#: Warnings of the audit that are shown; audit.json holds all.
+#: Files with a warning of the audit that are named; audit.json holds all.
 MAX_WARNINGS = 5
 
 #: Called with a stage, how many cases are done and how many there are.
@@ -323,10 +324,13 @@ def _refuse_broken_data(audit: Audit, data: Path) -> None:
 
 
 def _log_warnings(audit: Audit) -> None:
-    for finding in audit.warnings[:MAX_WARNINGS]:
-        logger.warning("%s (%s). Fix: %s", finding.message, finding.where, finding.fix)
-    if len(audit.warnings) > MAX_WARNINGS:
-        logger.warning("and %d more warnings, all in audit.json", len(audit.warnings) - MAX_WARNINGS)
+    """Warn of single files; what concerns the data as a whole is a matter for `medweave inspect` and the log."""
+    of_files = [finding for finding in audit.warnings if finding.path is not None]
+    for finding in audit.warnings:
+        level = logging.WARNING if finding in of_files[:MAX_WARNINGS] else logging.INFO
+        logger.log(level, "%s (%s). Fix: %s", finding.message, finding.where, finding.fix)
+    if len(of_files) > MAX_WARNINGS:
+        logger.warning("and %d more files with a warning, all in audit.json", len(of_files) - MAX_WARNINGS)
 
 
 def _refuse_absent_structures(recipe: Recipe, train: Preparation) -> None:
