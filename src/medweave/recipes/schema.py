@@ -235,7 +235,7 @@ class Recipe(Section):
     preprocessing: dict[str, Preprocessing] = {}
     """Preprocessing of each input."""
     patches: Patches | None = None
-    """Training patches; null: whole cases, which must then have one size."""
+    """Training patches; null: whole cases, padded to the largest."""
     augmentation: tuple[ComponentField, ...] = ()
     """Random transforms of training samples, in order."""
     model: Model
