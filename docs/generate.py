@@ -72,6 +72,8 @@ def _subsection(entry: Schema) -> tuple[str | None, str]:
 
 def _values(entry: Schema) -> str:
     """Say in words which values a key takes."""
+    if any(option.get("$ref", "").endswith("/Component") for option in entry.get("anyOf", ())):
+        return "component"
     if "anyOf" in entry:
         return " or ".join(_values(option) for option in entry["anyOf"])
     if "$ref" in entry:
