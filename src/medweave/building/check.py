@@ -1,5 +1,6 @@
 """Checking a recipe against the registered components, all problems at once."""
 
+import math
 from typing import Any
 
 import torch
@@ -80,7 +81,7 @@ def _entry_problems(entry: Entry) -> list[str]:
     key, component, registry, given, extra = entry
     problems = component_problems(key, component, registry, given=given, extra=extra)
     weight = component.parameters.get("weight", 1.0) if "weight" in extra else 1.0
-    if isinstance(weight, bool) or not isinstance(weight, int | float) or weight < 0:
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < math.inf:
         problems.append(f"{key}.weight: must be a number of at least 0, got {weight!r}")
     return problems
 
@@ -94,9 +95,14 @@ def _building_problems(recipe: Recipe) -> list[str]:
         except ValueError as error:
             problems.append(f"model: {error}")
     try:
-        build_scheduler(recipe, build_optimizer(recipe, [nn.Parameter(torch.zeros(1))]), Course(1, 1))
+        optimizer = build_optimizer(recipe, [nn.Parameter(torch.zeros(1))])
     except ValueError as error:
         problems.append(f"optimizer: {error}")
+    else:
+        try:
+            build_scheduler(recipe, optimizer, Course(1, 1))
+        except ValueError as error:
+            problems.append(f"scheduler: {error}")
     for position, component in enumerate(recipe.augmentation):
         for source in recipe.data.inputs.values():
             try:
