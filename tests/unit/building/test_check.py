@@ -1,0 +1,133 @@
+import pytest
+
+from medweave.building.check import REGISTRIES, complete_recipe
+from medweave.core.errors import RecipeError, UsageError
+from medweave.recipes.loader import dump_recipe, library_names, load_recipe, recipe_hash
+
+
+def problems_of(*overrides: str, source: str = "heart") -> list[str]:
+    with pytest.raises(RecipeError, match=r"recipe .* has \d+ problems?:") as caught:
+        complete_recipe(load_recipe(source, overrides), source)
+    return caught.value.problems
+
+
+@pytest.mark.parametrize("name", library_names())
+def test_library_recipe_has_no_problem_and_completing_it_again_changes_nothing(name: str) -> None:
+    complete = complete_recipe(load_recipe(name), name)
+    assert complete_recipe(complete, name) == complete
+
+
+def test_completing_a_written_recipe_changes_nothing(tmp_path) -> None:
+    complete = complete_recipe(load_recipe("heart"), "heart")
+    path = tmp_path / "recipe.yaml"
+    path.write_text(dump_recipe(complete))
+    again = complete_recipe(load_recipe(path), path)
+    assert dump_recipe(again) == path.read_text()
+    assert recipe_hash(again) == recipe_hash(complete)
+
+
+def test_every_default_is_written_out() -> None:
+    recipe = complete_recipe(load_recipe("reference/heart_unet3d"), "x")
+    assert recipe.losses["heart"].parameters == {
+        "weight": 1.0,
+        "include_background": False,
+        "squared": False,
+        "batch": True,
+        "smooth": 1e-5,
+        "dice_weight": 1.0,
+        "ce_weight": 1.0,
+    }
+    assert recipe.optimizer.parameters == {"lr": 1e-4, "weight_decay": 0.0, "amsgrad": False}
+    assert recipe.scheduler.parameters == {"step_epochs": 20, "factor": 0.5, "warmup_epochs": 0.0}
+    assert recipe.model.fusion.parameters == {}
+    assert recipe.model.encoders["mri"].parameters == {"channels": [32, 64, 128, 256, 512], "norm": "batch"}
+    assert recipe.model.heads["heart"].parameters == {
+        "activation": "sigmoid",
+        "block": "double_conv",
+        "norm": "batch",
+        "deep_supervision": 1,
+    }
+
+
+def test_every_component_of_a_completed_recipe_has_every_parameter() -> None:
+    recipe = complete_recipe(load_recipe("heart"), "heart")
+    names = [set(component.parameters) for component in recipe.augmentation]
+    assert names[0] == {"probability", "rotate_degrees", "scale", "translate_voxels", "shear"}
+    assert names[1:] == [
+        {"probability", "std"},
+        {"probability", "factor"},
+        {"probability", "offset"},
+        {"probability", "gamma_range"},
+    ]
+
+
+def test_every_problem_is_reported_at_once() -> None:
+    assert problems_of(
+        "model.encoders.mri.name=monai_unt",
+        "model.heads.heart.activaton=sigmoid",
+        "losses.heart.wieght=2",
+        "losses.heart.weight=-1",
+        "augmentation.0.rotate=1",
+        "augmentation.1.probability=2",
+        "optimizer.lr=fast",
+        "data.layout=msdd",
+        "preprocessing.mri.size_voxels=[64,64]",
+    ) == [
+        "model.encoders.mri.name: unknown encoder 'monai_unt'. Did you mean 'monai_unet'? "
+        "Wanted one of monai_unet, residual_unet, unet3d",
+        "model.heads.heart.activaton: unknown parameter of head 'monai_unet_decoder'. Did you mean 'activation'? "
+        "It takes activation, residual_units, norm, dropout",
+        "losses.heart.wieght: unknown parameter of loss 'dice_ce'. Did you mean 'weight'? "
+        "It takes include_background, squared, batch, smooth, dice_weight, ce_weight, weight",
+        "losses.heart.weight: must be a number of at least 0, got -1",
+        "augmentation.0.rotate: unknown parameter of augmentation 'affine'. Did you mean 'rotate_degrees'? "
+        "It takes probability, rotate_degrees, scale, translate_voxels, shear",
+        "augmentation.1.probability: input should be less than or equal to 1, got 2",
+        "optimizer.lr: input should be a valid number, unable to parse string as a number, got 'fast'",
+        "data.layout: unknown layout 'msdd'; one of auto, msd",
+        "preprocessing.mri.size_voxels: input 'mri' has 3 axes, got [64, 64]",
+    ]
+
+
+@pytest.mark.parametrize("weight", ["-0.5", "heavy", "true", ".nan", "null"])
+def test_weight_of_a_loss_is_a_number_of_at_least_0(weight: str) -> None:
+    (problem,) = problems_of(f"losses.heart.weight={weight}")
+    assert problem.startswith("losses.heart.weight: must be a number of at least 0, got ")
+
+
+@pytest.mark.parametrize(
+    ("override", "problem"),
+    [
+        ("model.encoders.mri.channels=[]", "model.encoders.mri.channels: value should have at least 2 items"),
+        ("model.encoders.mri.channels=[16]", "model.encoders.mri.channels: value should have at least 2 items"),
+        ("model.encoders.mri.channels=[16,-3]", "model.encoders.mri.channels.1: input should be greater than 0, got"),
+        ("model.encoders.mri=unet3d", "model: this decoder needs the encoder 'monai_unet'; got an encoder with str"),
+        ("model.heads.heart=unet_decoder", "model: this decoder needs an encoder with strides 1, 2, 4"),
+        ("model.encoders.mri.dropout=2", "model: dropout probability has to be between 0 and 1"),
+        ("model.fusion=concat", "model.fusion.name: unknown fusion 'concat'"),
+        ("optimizer.lr=-3", "optimizer: Invalid learning rate: -3.0"),
+        ("scheduler={name: plateau, factor: 2}", "scheduler: Factor should be < 1.0."),
+        ("scheduler={name: step, step_epochs: 0}", "scheduler.step_epochs: input should be greater than 0, got 0"),
+    ],
+)
+def test_parts_that_cannot_be_built_are_problems(override: str, problem: str) -> None:
+    (found,) = problems_of(override)
+    assert found.startswith(problem)
+
+
+@pytest.mark.parametrize("name", ["unet3d", "residual_unet"])
+def test_encoder_fits_its_decoder_in_2d_and_3d(name: str) -> None:
+    parts = [f"model.encoders.mri={name}", "model.heads.heart=unet_decoder"]
+    flat = ["data.inputs.mri.spatial_dims=2", "preprocessing.mri.spacing_mm=null", "patches.size_voxels=auto"]
+    for overrides in (parts, parts + flat):
+        assert complete_recipe(load_recipe("heart", overrides), "heart").model.encoders["mri"].name == name
+
+
+def test_plugin_that_is_absent_is_wrong_usage() -> None:
+    with pytest.raises(UsageError, match="plug-in module 'no_such_module' cannot be imported"):
+        complete_recipe(load_recipe("heart", ["plugins=[no_such_module]"]), "heart")
+
+
+def test_every_kind_of_component_has_some() -> None:
+    assert len(REGISTRIES) == 7
+    assert all(registry.names() for registry, _ in REGISTRIES.values())
