@@ -1,5 +1,6 @@
 """What TensorBoard shows beside the logged values: the network's graph and example predictions."""
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,7 +39,10 @@ class TensorBoardPictures(Callback):
         graph = _Traceable(pl_module.model, tuple(self.image_shapes))
         was_training = pl_module.model.training
         graph.eval()
-        trainer.logger.experiment.add_graph(graph, images)
+        with warnings.catch_warnings():
+            # The layers' checks of their input are left out of the traced graph, which is only looked at.
+            warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
+            trainer.logger.experiment.add_graph(graph, images)
         pl_module.model.train(was_training)
 
     def on_validation_batch_end(
