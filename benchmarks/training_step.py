@@ -41,7 +41,8 @@ def main() -> None:
     precision = fastest_precision(
         model, build_loss(recipe, model), image_shapes={"mri": SHAPE}, device=torch.device("cpu")
     )
-    steps = {"plain": plain(), "medweave": medweave(precision), "medweave float32": medweave("float32")}
+    formats = ["float32", "bfloat16"] if torch.ops.mkldnn._is_mkldnn_bf16_supported() else ["float32"]
+    steps = {"plain": plain(), **{name: medweave(name) for name in formats}}
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     for _ in range(ROUNDS + 1):
         for name, step in steps.items():
@@ -49,20 +50,19 @@ def main() -> None:
             step()
             seconds[name].append(time.perf_counter() - start)
     medians = {name: median(values[1:]) for name, values in seconds.items()}
-    memory = {"plain": peak_of("plain"), "medweave": peak_of("medweave", precision)}
     record(
         "training_step",
         title=f"Training step of {RECIPE}",
         conditions=f"batch {'x'.join(map(str, SHAPE))}, forward, loss, backward and optimizer; "
-        f"median of {ROUNDS} steps, the ways taking turns in one process; memory: peak of a process of its own",
+        f"median of {ROUNDS} steps, the ways taking turns in one process; `precision: auto` chose {precision}; "
+        "memory: peak of a process of its own",
         machine=machine,
         rows=[
             ("plain (float32, contiguous)", medians["plain"], "s"),
-            (f"medweave ({precision}, channels-last)", medians["medweave"], "s"),
-            ("medweave held to float32 (channels-last)", medians["medweave float32"], "s"),
-            ("plain / medweave", medians["plain"] / medians["medweave"], "times"),
-            ("peak memory, plain", memory["plain"], "MB"),
-            ("peak memory, medweave", memory["medweave"], "MB"),
+            *((f"medweave ({name}, channels-last)", medians[name], "s") for name in formats),
+            (f"plain / medweave as it chose ({precision})", medians["plain"] / medians[precision], "times"),
+            ("peak memory, plain", peak_of("plain"), "MB"),
+            (f"peak memory, medweave ({precision})", peak_of("medweave", precision), "MB"),
         ],
     )
 
