@@ -97,7 +97,7 @@ def main() -> None:
     # Threads that spin while they wait starve the loader's processes of the cores that they share.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        app()
+        app(prog_name="medweave")
     except MedweaveError as error:
         _fail(str(error), error.exit_code)
     except BrokenPipeError:  # the reader of our output has gone, as `| head` does
