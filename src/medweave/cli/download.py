@@ -1,6 +1,7 @@
 """`medweave download`: fetch a public data set."""
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -23,4 +24,4 @@ def download(
             name, output, on_progress=lambda done, total: progress.update(bar, completed=done, total=total or None)
         )
     print(f"{result.folder}{' (was there already)' if result.was_there else ''}")
-    print(f"next: medweave inspect {result.folder}")
+    print(f"next: medweave inspect {quote(str(result.folder))}")

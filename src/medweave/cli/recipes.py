@@ -3,6 +3,7 @@
 import json
 from importlib import import_module
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -53,7 +54,7 @@ def copy(
 ) -> None:
     """Copy a recipe to a file, to change it."""
     copy_recipe(name, file)
-    print(f"{file}\nnext: medweave check {file}")
+    print(f"{file}\nnext: medweave check {quote(str(file))}")
 
 
 @app.command()

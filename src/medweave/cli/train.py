@@ -1,6 +1,7 @@
 """`medweave train`: from a recipe and a data folder to a run."""
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -28,4 +29,4 @@ def train(
         f"best {summary['monitor']} {summary['best_value']:.4f} in epoch {summary['best_epoch']} of {summary['epochs']}"
     )
     print(f"{summary['seconds'] / 60:.1f} minutes; {result.run.path}")
-    print(f"next: medweave evaluate {result.run.path}")
+    print(f"next: medweave evaluate {quote(str(result.run.path))}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 
 import pandas as pd
 
@@ -48,7 +49,9 @@ def _per_case(path: Path, split: str) -> pd.DataFrame:
     table = RunFolder(path).evaluation(split) / PER_CASE
     if not table.is_file():
         data = " --data DATA" if split == "external" else f" --split {split}"
-        raise RunError("the run is not evaluated", where=table, fix=f"run `medweave evaluate {path}{data}` first.")
+        raise RunError(
+            "the run is not evaluated", where=table, fix=f"run `medweave evaluate {quote(str(path))}{data}` first."
+        )
     try:
         return pd.read_csv(table, usecols=[*NAMES, "truth_ml", *COMPARED_METRICS], dtype=dict.fromkeys(NAMES, str))
     except ValueError as error:

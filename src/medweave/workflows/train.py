@@ -10,6 +10,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -296,7 +297,7 @@ def _refuse_other_recipe(folder: RunFolder, requested: Recipe) -> None:
         raise RunError(
             "the run is finished; there is nothing to continue",
             where=folder.path,
-            fix=f"judge it with `medweave evaluate {folder.path}`, or train into a new folder.",
+            fix=f"judge it with `medweave evaluate {quote(str(folder.path))}`, or train into a new folder.",
         )
 
 
@@ -319,7 +320,7 @@ def _refuse_broken_data(audit: Audit, data: Path) -> None:
         raise DataError(
             f"{first.message}{others}",
             where=first.where,
-            fix=f"{first.fix.rstrip('.')}; `medweave inspect {data}` shows all that is wrong.",
+            fix=f"{first.fix.rstrip('.')}; `medweave inspect {quote(str(data))}` shows all that is wrong.",
         )
 
 

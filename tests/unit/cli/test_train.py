@@ -48,6 +48,11 @@ def test_arguments_reach_the_workflow_and_the_next_step_is_named(calls):
     ]
 
 
+def test_the_next_step_can_be_pasted_into_a_shell(calls):
+    result = _invoke("heart", "--data", "d", "--output", "my runs/a")
+    assert result.stdout.splitlines()[-1] == "next: medweave evaluate 'my runs/a'"
+
+
 def test_without_overrides_the_recipe_is_taken_as_it_is(calls):
     _invoke("heart", "--data", "d", "--output", "runs/a")
     assert (calls[0][1]["overrides"], calls[0][1]["resume"]) == ([], False)
