@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from torch.utils.data import DataLoader
 
 from medweave.data.dataset import Batch, SeededSampler, TrainingDataset, collate
@@ -49,6 +50,8 @@ class StudyData(pl.LightningDataModule):
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
             collate_fn=collate,
+            # Of its own, so that opening the loader draws nothing from the generator of dropout.
+            generator=torch.Generator(),
         )
 
     def val_dataloader(self) -> DataLoader[ValidationCase]:

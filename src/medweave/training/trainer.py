@@ -135,7 +135,10 @@ def _build_trainer(settings: LoopSettings, run: RunFolder, *, callbacks: Sequenc
     measuring: list[Callback] = [_LastEpochIsValidated(), Resources()]
     if settings.patience is not None:
         mode = "min" if "loss" in settings.monitor else "max"
-        measuring.append(EarlyStopping(settings.monitor, patience=settings.patience, mode=mode))
+        # Judged after the validation: at the epoch's end Lightning would call it after the checkpoint is written.
+        measuring.append(
+            EarlyStopping(settings.monitor, patience=settings.patience, mode=mode, check_on_train_epoch_end=False)
+        )
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     return pl.Trainer(
         max_epochs=settings.max_epochs,

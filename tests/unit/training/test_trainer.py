@@ -1,0 +1,211 @@
+import os
+import shutil
+import signal
+
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from medweave.core.errors import RunError
+from medweave.training.module import MultiTaskModule
+from medweave.training.trainer import LoopSettings, default_workers
+
+SETTINGS = {
+    "max_epochs": 10,
+    "batch_size": 2,
+    "per_case": 1,
+    "accumulate_batches": 1,
+    "gradient_clip_norm": None,
+    "monitor": "val/score",
+    "patience": None,
+    "validate_every_epochs": 1,
+    "precision": "float32",
+    "max_time": None,
+    "loader_workers": 0,
+    "seed": 0,
+}
+#: Nothing is learned, and no statistics are gathered.
+WITHOUT_PROGRESS = ("optimizer.lr=0", "model.encoders.mri.norm=instance", "model.heads.heart.norm=instance")
+
+
+def _interrupt_at(monkeypatch, *, epoch, batch=0):
+    """Press Ctrl-C when a batch of an epoch begins."""
+    step = MultiTaskModule.training_step
+
+    def training_step(self, data, batch_index):
+        if (self.current_epoch, batch_index) == (epoch, batch):
+            os.kill(os.getpid(), signal.SIGINT)
+        return step(self, data, batch_index)
+
+    monkeypatch.setattr(MultiTaskModule, "training_step", training_step)
+
+
+def _without_measurements(run):
+    table = pd.read_csv(run.metrics)
+    return table[[name for name in table if not name.startswith("resources/")]]
+
+
+def _assert_same_run(left, right):
+    pd.testing.assert_frame_equal(_without_measurements(left), _without_measurements(right), check_exact=True)
+    for name in ("last_checkpoint", "best_checkpoint"):
+        one, other = (torch.load(getattr(run, name), weights_only=True) for run in (left, right))
+        assert _differences(_resumable(one), _resumable(other)) == []
+    weights, others = load_file(left.weights), load_file(right.weights)
+    assert [name for name in weights if not torch.equal(weights[name], others[name])] == []
+
+
+def _resumable(checkpoint):
+    metrics_file = checkpoint["callbacks"]["MetricsFile"]
+    metrics_file["history"] = [
+        {name: value for name, value in row.items() if not name.startswith("resources/")}
+        for row in metrics_file["history"]
+    ]
+    return {key: checkpoint[key] for key in ("epoch", "global_step", "state_dict", "optimizer_states", "schedule")} | {
+        "callbacks": checkpoint["callbacks"]
+    }
+
+
+def _differences(left, right, where=""):
+    if isinstance(left, torch.Tensor):
+        return [] if torch.equal(left, right) else [where]
+    if isinstance(left, dict):
+        assert left.keys() == right.keys(), where
+        return [line for key in left for line in _differences(left[key], right[key], f"{where}/{key}")]
+    if isinstance(left, list | tuple):
+        assert len(left) == len(right), where
+        return [line for i in range(len(left)) for line in _differences(left[i], right[i], f"{where}/{i}")]
+    return [] if left == right else [f"{where}: {left!r} and {right!r}"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "epoch", "batch"),
+    [
+        pytest.param([], 2, 1, id="cosine, in the middle of an epoch, with a worker"),
+        pytest.param(["training.loader_workers=0"], 1, 0, id="cosine, without workers"),
+        pytest.param(
+            ["scheduler={name: plateau, factor: 0.5, patience: 0}", "training.batch_size=1"], 3, 0, id="plateau"
+        ),
+        pytest.param(
+            ["training.validate_every_epochs=2", "training.accumulate_batches=2", "optimizer.name=sgd"],
+            1,
+            0,
+            id="validation every second epoch, accumulation, momentum",
+        ),
+        pytest.param(
+            [*WITHOUT_PROGRESS, "training.early_stopping.patience=2", "training.max_epochs=9"],
+            2,
+            0,
+            id="early stopping",
+        ),
+    ],
+)
+def test_a_resumed_training_equals_the_unbroken_one_bit_for_bit(
+    train_tiny, tmp_path, monkeypatch, overrides, epoch, batch
+):
+    unbroken = train_tiny(tmp_path / "unbroken", *overrides)
+    with monkeypatch.context() as patch:
+        _interrupt_at(patch, epoch=epoch, batch=batch)
+        with pytest.raises(RunError, match=f"interrupted in epoch {epoch + 1}"):
+            train_tiny(tmp_path / "broken", *overrides)
+    torch.rand(7)
+    resumed = train_tiny(tmp_path / "broken", *overrides, resume=True)
+    _assert_same_run(resumed.run, unbroken.run)
+    assert {**resumed.summary, "seconds": 0} == {**unbroken.summary, "seconds": 0}
+
+
+def test_the_same_command_gives_the_same_run_with_other_numbers_of_workers(train_tiny, finished_run, tmp_path):
+    again = train_tiny(tmp_path / "run", "training.loader_workers=0").run
+    pd.testing.assert_frame_equal(_without_measurements(again), _without_measurements(finished_run), check_exact=True)
+
+
+def test_another_seed_gives_another_run(train_tiny, finished_run, tmp_path):
+    other = train_tiny(tmp_path / "run", "training.seed=4", "training.max_epochs=1").run
+    assert _without_measurements(other)["train/loss"][0] != _without_measurements(finished_run)["train/loss"][0]
+
+
+def test_an_early_stop_is_after_patience_validations_without_improvement(train_tiny, tmp_path):
+    summary = train_tiny(
+        tmp_path / "run", *WITHOUT_PROGRESS, "training.early_stopping.patience=2", "training.max_epochs=9"
+    ).summary
+    assert (summary["epochs"], summary["best_epoch"]) == (3, 1)
+
+
+def test_ctrl_c_ends_with_one_line_code_1_and_a_run_that_predicts(
+    medweave, tiny_recipe, heart_study, tmp_path, monkeypatch
+):
+    handler = signal.getsignal(signal.SIGINT)
+    with monkeypatch.context() as patch:
+        _interrupt_at(patch, epoch=1)
+        ended = medweave("train", tiny_recipe, "--data", heart_study, "--output", tmp_path / "run")
+    assert ended.code == 1
+    assert ended.stderr.count("interrupted in epoch 2; the run holds all up to the last whole epoch") == 1
+    assert "Traceback" not in ended.stderr
+    assert signal.getsignal(signal.SIGINT) is handler
+    image = next((heart_study / "imagesTr").iterdir())
+    assert medweave("predict", tmp_path / "run", image, "--output", tmp_path / "predictions").code == 0
+    assert len(list((tmp_path / "predictions").glob("*_heart.nii.gz"))) == 1
+
+
+def test_resume_refuses_another_recipe_and_names_what_changed(train_tiny, finished_run):
+    with pytest.raises(RunError, match=r"not the one that the run began with .*optimizer\.lr was 0\.01, is 0\.02"):
+        train_tiny(finished_run.path, "optimizer.lr=0.02", resume=True)
+
+
+def test_resume_refuses_a_finished_run(train_tiny, finished_run):
+    with pytest.raises(RunError, match="the run is finished"):
+        train_tiny(finished_run.path, resume=True)
+
+
+def test_resume_refuses_other_data(train_tiny, heart_study, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        _interrupt_at(patch, epoch=1)
+        with pytest.raises(RunError, match="interrupted"):
+            train_tiny(tmp_path / "run")
+    shutil.copytree(heart_study, tmp_path / "data")
+    images = sorted((tmp_path / "data/imagesTr").iterdir())
+    shutil.copy(images[0], images[1])
+    with pytest.raises(RunError, match=r"the data are not those that the run began with .*data"):
+        train_tiny(tmp_path / "run", resume=True, data=tmp_path / "data")
+
+
+def test_resume_refuses_a_run_interrupted_in_its_first_epoch(train_tiny, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        _interrupt_at(patch, epoch=0)
+        with pytest.raises(RunError, match="interrupted in epoch 1"):
+            train_tiny(tmp_path / "run")
+    with pytest.raises(RunError, match="no checkpoint to continue from"):
+        train_tiny(tmp_path / "run", resume=True)
+
+
+def test_a_loss_that_is_not_a_number_is_a_run_error_with_a_fix(train_tiny, tmp_path):
+    with pytest.raises(RunError, match=r"the loss is nan in epoch \d.*Fix: lower optimizer\.lr"):
+        train_tiny(tmp_path / "run", "optimizer={name: sgd, lr: 1.0e+30}", "training.gradient_clip_norm=null")
+
+
+def test_a_time_limit_before_the_first_validation_is_a_run_error(train_tiny, tmp_path):
+    with pytest.raises(RunError, match=r"before the first validation.*raise training\.max_time"):
+        train_tiny(tmp_path / "run", "training.max_time='0:00:00'", "training.validate_every_epochs=4")
+
+
+@pytest.mark.parametrize(
+    ("cases", "changes", "steps"),
+    [
+        (10, {}, 5),
+        (11, {}, 5),
+        (1, {}, 1),
+        (3, {"per_case": 4, "accumulate_batches": 4}, 2),
+        (5, {"batch_size": 5}, 1),
+    ],
+)
+def test_steps_of_an_epoch(cases, changes, steps):
+    assert LoopSettings(**(SETTINGS | changes)).steps_per_epoch(cases) == steps
+
+
+def test_one_core_is_left_to_the_network(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(4)), raising=False)
+    assert default_workers() == 3
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)), raising=False)
+    assert default_workers() == 8
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
+    assert default_workers() == 0
