@@ -82,7 +82,7 @@ def plateau(
     patience: int = 5,
     min_lr: float = 1e-7,
 ) -> LRScheduler:
-    """Multiply the learning rate by `factor` when the monitored score has not risen for `patience` validations."""
+    """Multiply the learning rate by `factor` when `val/score` has not risen for `patience` validations."""
     return ReduceLROnPlateau(optimizer, mode="max", factor=factor, patience=patience, min_lr=min_lr)
 
 

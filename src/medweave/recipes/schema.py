@@ -184,7 +184,7 @@ class EarlyStopping(Section):
     """Stop when the monitored value no longer improves."""
 
     monitor: str = "val/score"
-    """Value that also chooses the best checkpoint; val/score is the mean over heads, higher is better."""
+    """Value that also chooses the best checkpoint: val/score (mean over heads), val/loss or val/dice_HEAD_STRUCTURE."""
     patience: PositiveInt | None = None
     """Validations without improvement before stopping; null: never."""
 
@@ -280,6 +280,15 @@ class Recipe(Section):
             for name, head in self.data.heads.items()
             if head.of is not None and head.of not in images
         ]
+        problems += self._monitor_problems()
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+    def _monitor_problems(self) -> list[str]:
+        logged = ["val/score", "val/loss"]
+        logged += [f"val/dice_{name}_{key}" for name, head in self.data.heads.items() for key in head.structures]
+        monitor = self.training.early_stopping.monitor
+        if monitor in logged:
+            return []
+        return [f"training.early_stopping.monitor: no value is called {monitor!r}; one of {', '.join(logged)}"]

@@ -60,7 +60,6 @@ class MultiTaskModule(pl.LightningModule):
         predictor: Predicts with the same network.
         make_optimizer: From the parameters.
         make_schedule: From the optimizer.
-        monitor: Name of the value that chooses the best epoch.
         seed: Of the training.
     """
 
@@ -72,14 +71,12 @@ class MultiTaskModule(pl.LightningModule):
         predictor: Predictor,
         make_optimizer: Callable[[list[nn.Parameter]], optim.Optimizer],
         make_schedule: Callable[[optim.Optimizer], LRScheduler],
-        monitor: str,
         seed: int,
     ) -> None:
         super().__init__()
         self.model = model
         self.loss = loss
         self.predictor = predictor
-        self.monitor = monitor
         self.seed = seed
         self._make_optimizer = make_optimizer
         self._make_schedule = make_schedule

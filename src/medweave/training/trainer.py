@@ -57,6 +57,11 @@ class LoopSettings:
     loader_workers: int
     seed: int
 
+    @property
+    def lower_is_better(self) -> bool:
+        """Whether the monitored value should fall."""
+        return self.monitor == "val/loss"
+
     def steps_per_epoch(self, cases: int) -> int:
         """Return the optimizer steps of an epoch over `cases` training cases."""
         batches = max(cases * self.per_case // self.batch_size, 1)
@@ -100,7 +105,8 @@ def fit(
     Raises:
         RunError: The training was interrupted, or the loss is no longer finite; the run can be continued or used.
     """
-    checkpoints, metrics = RunCheckpoints(run, monitor=settings.monitor), MetricsFile(run)
+    checkpoints = RunCheckpoints(run, monitor=settings.monitor, lower_is_better=settings.lower_is_better)
+    metrics = MetricsFile(run)
     shapes = {name: (layout.channels, len(layout.patch_size_voxels)) for name, layout in training.inputs.items()}
     data = StudyData(
         training,
@@ -123,9 +129,9 @@ def fit(
         )
     if checkpoints.best_epoch is None or checkpoints.best_value is None:
         raise RunError(
-            "the time limit ended the training before the first validation",
+            f"the training ended before any validation gave a finite {settings.monitor}",
             where=run.path,
-            fix="raise training.max_time, or validate more often.",
+            fix="raise training.max_time, validate more often, or lower optimizer.lr.",
         )
     return Outcome(trainer.current_epoch, checkpoints.best_epoch, checkpoints.best_value, metrics.history)
 
@@ -134,7 +140,7 @@ def _build_trainer(settings: LoopSettings, run: RunFolder, *, callbacks: Sequenc
     """Return Lightning's trainer for these settings, with the given callbacks after those that measure and stop."""
     measuring: list[Callback] = [_LastEpochIsValidated(), Resources()]
     if settings.patience is not None:
-        mode = "min" if "loss" in settings.monitor else "max"
+        mode = "min" if settings.lower_is_better else "max"
         # Judged after the validation: at the epoch's end Lightning would call it after the checkpoint is written.
         measuring.append(
             EarlyStopping(settings.monitor, patience=settings.patience, mode=mode, check_on_train_epoch_end=False)

@@ -210,7 +210,6 @@ def _train(study: _Study, folder: RunFolder, *, resume: bool) -> tuple[Outcome, 
         predictor=build_predictor(recipe, model),
         make_optimizer=partial(build_optimizer, recipe),
         make_schedule=lambda optimizer: build_scheduler(recipe, optimizer, course),
-        monitor=settings.monitor,
         seed=settings.seed,
     )
     by_id = {case.case_id: case for case in study.index.cases}

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from medweave.core.errors import RunError
+from medweave.core.errors import RecipeError, RunError
 from medweave.training.module import MultiTaskModule
 from medweave.training.trainer import LoopSettings, default_workers
 
@@ -184,8 +184,14 @@ def test_a_loss_that_is_not_a_number_is_a_run_error_with_a_fix(train_tiny, tmp_p
 
 
 def test_a_time_limit_before_the_first_validation_is_a_run_error(train_tiny, tmp_path):
-    with pytest.raises(RunError, match=r"before the first validation.*raise training\.max_time"):
+    with pytest.raises(RunError, match=r"ended before any validation gave a finite val/score.*training\.max_time"):
         train_tiny(tmp_path / "run", "training.max_time='0:00:00'", "training.validate_every_epochs=4")
+
+
+def test_a_monitored_value_that_is_never_logged_is_refused_with_those_that_are(train_tiny, tmp_path):
+    with pytest.raises(RecipeError, match=r"'val/dice'; one of val/score, val/loss, val/dice_heart_left_atrium"):
+        train_tiny(tmp_path / "run", "training.early_stopping.monitor=val/dice")
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
@@ -200,6 +206,12 @@ def test_a_time_limit_before_the_first_validation_is_a_run_error(train_tiny, tmp
 )
 def test_steps_of_an_epoch(cases, changes, steps):
     assert LoopSettings(**(SETTINGS | changes)).steps_per_epoch(cases) == steps
+
+
+def test_only_a_loss_should_fall():
+    monitors = ("val/loss", "val/score", "val/dice_brain_blood_loss")
+    settings = [LoopSettings(**(SETTINGS | {"monitor": monitor})) for monitor in monitors]
+    assert [setting.lower_is_better for setting in settings] == [True, False, False]
 
 
 def test_one_core_is_left_to_the_network(monkeypatch):

@@ -1,5 +1,6 @@
 """Checkpoints and weights, written atomically."""
 
+import math
 from typing import Any
 
 import pytorch_lightning as pl
@@ -17,13 +18,14 @@ class RunCheckpoints(Callback):
 
     Args:
         run: Where to write.
-        monitor: Value that chooses the best; higher is better unless its name contains "loss".
+        monitor: Value that chooses the best.
+        lower_is_better: Of that value.
     """
 
-    def __init__(self, run: RunFolder, *, monitor: str) -> None:
+    def __init__(self, run: RunFolder, *, monitor: str, lower_is_better: bool) -> None:
         self.run = run
         self.monitor = monitor
-        self.sign = -1.0 if "loss" in monitor else 1.0
+        self.sign = -1.0 if lower_is_better else 1.0
         self.best_value: float | None = None
         self.best_epoch: int | None = None
         self._is_best_pending = False
@@ -31,7 +33,7 @@ class RunCheckpoints(Callback):
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Compare the monitored value with the best so far."""
         value = float(trainer.callback_metrics[self.monitor])
-        if self.best_value is None or self.sign * value > self.sign * self.best_value:
+        if math.isfinite(value) and (self.best_value is None or self.sign * value > self.sign * self.best_value):
             self.best_value, self.best_epoch = value, trainer.current_epoch
             self._is_best_pending = True
 

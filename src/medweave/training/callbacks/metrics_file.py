@@ -14,8 +14,9 @@ from medweave.runs.folder import RunFolder
 class MetricsFile(Callback):
     """Keeps the history of every logged value and rewrites metrics.csv after each epoch.
 
-    Values that an epoch does not have (validation, where it is not due) are left empty. The history is part of the
-    checkpoint, so that a resumed training continues the file of the unbroken one.
+    `lr` is the learning rate that the epoch left. Values that an epoch does not have (validation, where it is not due)
+    are left empty. The history is part of the checkpoint, so that a resumed training continues the file of the unbroken
+    one.
     """
 
     def __init__(self, run: RunFolder) -> None:

@@ -1,0 +1,43 @@
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from medweave.models.encoders.unet3d import UNet3DEncoder
+from medweave.models.fusion.single import SingleFusion
+from medweave.models.heads.unet_decoder import UNetDecoderHead
+from medweave.models.multitask import MultiTaskModel
+from medweave.training.callbacks.tensorboard import _Traceable
+
+
+@pytest.fixture(scope="module")
+def events(finished_run):
+    accumulator = EventAccumulator(str(finished_run.tensorboard), size_guidance={"images": 0})
+    accumulator.Reload()
+    return accumulator
+
+
+def test_scalars_are_there_for_every_epoch(events):
+    names = {"train/loss", "val/loss", "val/score", "val/dice_heart_left_atrium", "resources/seconds"}
+    assert names <= set(events.Tags()["scalars"])
+    assert [len(events.Scalars(name)) for name in sorted(names)] == [4] * 5
+
+
+def test_the_first_validation_case_is_drawn_at_every_validation(events):
+    images = events.Images("validation/heart")
+    assert [image.step for image in images] == [0, 1, 2, 3]
+    assert images[0].encoded_image_string.startswith(b"\x89PNG")
+
+
+def test_the_graph_holds_the_convolutions(events):
+    assert events.Tags()["graph"]
+    assert any("convolution" in node.op.lower() for node in events.Graph().node)
+
+
+def test_the_traceable_model_gives_the_model_s_logits():
+    encoder = UNet3DEncoder(in_channels=1, spatial_dims=2, channels=(4, 8))
+    head = UNetDecoderHead(channels=(4, 8), strides=(1, 2), structures=1, spatial_dims=2)
+    model = MultiTaskModel(encoders={"a": encoder}, fusion=SingleFusion(channels={"a": (4, 8)}), heads={"h": head})
+    model.eval()
+    image = torch.randn(1, 1, 8, 8)
+    (logits,) = _Traceable(model, ("a",))(image)
+    assert torch.equal(logits, model({"a": image}, {"a": torch.tensor([True])})["h"][0])

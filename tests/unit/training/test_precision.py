@@ -1,0 +1,50 @@
+import pytest
+import torch
+
+from medweave.losses.loss import MultiTaskLoss, WeightedLoss
+from medweave.losses.overlap import DiceCrossEntropy
+from medweave.models.encoders.unet3d import UNet3DEncoder
+from medweave.models.fusion.single import SingleFusion
+from medweave.models.heads.unet_decoder import UNetDecoderHead
+from medweave.models.multitask import MultiTaskModel
+from medweave.training import precision
+from medweave.training.precision import fastest_precision
+
+CPU = torch.device("cpu")
+
+
+def _network():
+    encoder = UNet3DEncoder(in_channels=1, spatial_dims=2, channels=(4, 8))
+    head = UNetDecoderHead(channels=(4, 8), strides=(1, 2), structures=1, spatial_dims=2)
+    model = MultiTaskModel(
+        encoders={"xray": encoder}, fusion=SingleFusion(channels={"xray": (4, 8)}), heads={"lung": head}
+    )
+    loss = MultiTaskLoss({"lung": WeightedLoss(DiceCrossEntropy(structures=1, activation="softmax"), 1.0)})
+    return model, loss
+
+
+def _fastest(model, loss):
+    return fastest_precision(model, loss, image_shapes={"xray": (2, 1, 16, 16)}, device=CPU)
+
+
+@pytest.mark.parametrize(("seconds", "fastest"), [((2.0, 1.0), "bfloat16"), ((1.0, 2.0), "float32")])
+def test_the_precision_with_the_shorter_step_is_taken(monkeypatch, seconds, fastest):
+    durations = dict(zip(("float32", "bfloat16"), seconds, strict=True))
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)
+    monkeypatch.setattr(precision, "_step_seconds", lambda *_, **settings: durations[settings["precision"]])
+    assert _fastest(*_network()) == fastest
+
+
+def test_a_processor_without_bfloat16_takes_float32_unmeasured(monkeypatch):
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
+    monkeypatch.setattr(precision, "_step_seconds", lambda *_, **__: pytest.fail("measured"))
+    assert _fastest(*_network()) == "float32"
+
+
+def test_measuring_leaves_the_network_as_it_was(monkeypatch):
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)
+    model, loss = _network()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    assert _fastest(model, loss) in ("float32", "bfloat16")
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+    assert all(parameter.grad is None for parameter in model.parameters())
