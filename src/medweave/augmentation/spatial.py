@@ -11,6 +11,7 @@ from monai.transforms import (
     RandRotate90d,
     Transform,
 )
+from pydantic import PositiveFloat
 
 from medweave.augmentation.augmentation import AUGMENTATIONS, Probability, SampleKeys
 
@@ -59,27 +60,29 @@ def elastic(
     keys: SampleKeys,
     *,
     probability: Probability = 0.2,
-    sigma_voxels: tuple[float, float] = (5.0, 8.0),
-    magnitude_voxels: tuple[float, float] = (50.0, 100.0),
+    sigma_voxels: PositiveFloat = 8.0,
+    displacement_voxels: float = 2.0,
 ) -> Transform:
-    """Deform by a smooth random displacement field (Simard et al., ICDAR 2003).
+    """Deform by a random displacement field, smooth over `sigma_voxels` (Simard et al., ICDAR 2003).
 
-    Noise of the given magnitude is smoothed by a Gaussian of the given sigma, so displacements are a few voxels.
+    The displacement's standard deviation is drawn from 0 to `displacement_voxels`.
     """
     if keys.spatial_dims == 2:
         return Rand2DElasticd(
             keys.all,
             prob=probability,
-            spacing=(sigma_voxels[1] * 3,) * 2,
-            magnitude_range=(sigma_voxels[0] / 2, sigma_voxels[1] / 2),
+            spacing=(3 * sigma_voxels,) * 2,
+            magnitude_range=(0.0, displacement_voxels),
             mode=keys.modes,
             padding_mode="border",
         )
+    # A Gaussian divides the deviation of white noise, here uniform from -1 to 1, by (2 sqrt(pi) sigma)^(axes / 2).
+    magnitude = displacement_voxels * math.sqrt(3) * (2 * math.sqrt(math.pi) * sigma_voxels) ** 1.5
     return Rand3DElasticd(
         keys.all,
         prob=probability,
-        sigma_range=sigma_voxels,
-        magnitude_range=magnitude_voxels,
+        sigma_range=(sigma_voxels, sigma_voxels),
+        magnitude_range=(0.0, magnitude),
         mode=keys.modes,
         padding_mode="border",
     )
