@@ -54,4 +54,5 @@ def low_resolution(
     keys: SampleKeys, *, probability: Probability = 0.2, zoom_range: tuple[float, float] = (0.5, 1.0)
 ) -> Transform:
     """Shrink by nearest neighbour and enlarge again (Isensee et al., Nat Methods 2021)."""
-    return RandSimulateLowResolutiond(keys.images, prob=probability, zoom_range=zoom_range)
+    linear = "bilinear" if keys.spatial_dims == 2 else "trilinear"
+    return RandSimulateLowResolutiond(keys.images, prob=probability, zoom_range=zoom_range, upsample_mode=linear)
