@@ -1,0 +1,31 @@
+import pytest
+import torch
+
+from medweave.models.heads.unet_decoder import UNetDecoderHead
+
+
+def _head(**parameters):
+    return UNetDecoderHead(channels=(4, 6, 8), strides=(1, 2, 4), structures=2, spatial_dims=2, **parameters)
+
+
+def _pyramid():
+    return [torch.randn(2, channels, size, size) for channels, size in ((4, 16), (6, 8), (8, 4))]
+
+
+def test_the_logits_are_a_pointwise_projection_of_the_decoded_features():
+    head, pyramid = _head().eval(), _pyramid()
+    projection, features = head.projections[0], head.decoder(pyramid)[0]
+    expected = torch.einsum("oc,bcxy->boxy", projection.weight[:, :, 0, 0], features) + projection.bias[:, None, None]
+    assert torch.allclose(head(pyramid)[0], expected, atol=1e-6)
+
+
+def test_deep_supervision_gives_logits_of_coarser_levels_in_training_alone():
+    head = _head(deep_supervision=2)
+    assert [level.shape for level in head.train()(_pyramid())] == [(2, 3, 16, 16), (2, 3, 8, 8)]
+    assert [level.shape for level in head.eval()(_pyramid())] == [(2, 3, 16, 16)]
+
+
+@pytest.mark.parametrize("levels", [0, 3])
+def test_more_supervised_levels_than_are_decoded_are_refused(levels):
+    with pytest.raises(ValueError, match=f"deep_supervision must be from 1 to 2, got {levels}"):
+        _head(deep_supervision=levels)
