@@ -13,6 +13,8 @@ Network = Callable[[Array], dict[str, Array]]
 
 #: Standard deviation of the Gaussian, as a share of the window (as nnU-Net and MONAI have it).
 SIGMA_SHARE = 0.125
+#: Weight of a window's far corners, the centre's being about 1 (as MONAI has it).
+LEAST_WEIGHT = 1e-3
 
 
 def infer_by_window(
@@ -93,5 +95,5 @@ def _gaussian(window: tuple[int, ...]) -> Array:
         position = (np.arange(count) - (count - 1) / 2) / (count * SIGMA_SHARE)
         weights = weights[..., None] * np.exp(-(position**2) / 2).astype(np.float32)
     # Far corners must not fall to zero, or a voxel seen by one corner alone would divide zero by zero.
-    floored: Array = np.maximum(weights, weights.max() * 1e-3).astype(np.float32)
+    floored: Array = np.maximum(weights, np.float32(LEAST_WEIGHT))
     return floored
