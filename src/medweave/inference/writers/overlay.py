@@ -24,8 +24,9 @@ class OverlayWriter:
         segmentation = prediction.segmentations[head]
         axes = segmentation.label_map.GetDimension()
         image = read_channels(case.images[info.image_name], spatial_dims=axes)[0]
+        unit = "mL" if axes == 3 else "cm²"
         volumes = ", ".join(
-            f"{name.replace('_', ' ')} {value:.1f} mL" for name, value in segmentation.volumes_ml.items()
+            f"{name.replace('_', ' ')} {value:.1f} {unit}" for name, value in segmentation.volumes_ml.items()
         )
         code = sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(image.GetDirection()) if axes == 3 else ""
         figure = overlay_figure(
