@@ -1,0 +1,84 @@
+import os
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from medweave.inference.backends.torch import (
+    TorchBackend,
+    avoid_faulty_amx_kernels,
+    memory_format,
+    to_channels_last,
+)
+from medweave.models.encoders.unet3d import UNet3DEncoder
+from medweave.models.fusion.single import SingleFusion
+from medweave.models.heads.unet_decoder import UNetDecoderHead
+from medweave.models.multitask import MultiTaskModel
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    encoder = UNet3DEncoder(in_channels=1, spatial_dims=3, channels=(4, 8))
+    head = UNetDecoderHead(channels=(4, 8), strides=(1, 2), structures=1, spatial_dims=3)
+    return MultiTaskModel(encoders={"a": encoder}, fusion=SingleFusion(channels={"a": (4, 8)}), heads={"h": head})
+
+
+def _batch(size=8):
+    return np.random.default_rng(0).normal(size=(2, 1, size, size, size)).astype(np.float32)
+
+
+def _run(backend, batch):
+    return backend({"a": batch}, {"a": np.ones(len(batch), np.bool_)})["h"]
+
+
+def test_the_logits_are_the_model_s_in_evaluation_mode(model):
+    batch = _batch()
+    logits = _run(TorchBackend(model.train(), precision="float32"), batch)
+    with torch.inference_mode():
+        expected = model.eval()({"a": torch.from_numpy(batch)}, {"a": torch.tensor([True, True])})["h"][0]
+    assert logits == pytest.approx(expected.numpy(), abs=1e-5)
+    assert logits.dtype == np.float32
+
+
+@pytest.mark.parametrize("is_training", [True, False])
+def test_the_model_is_left_in_its_mode(model, is_training):
+    model.train(is_training)
+    statistics = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    _run(TorchBackend(model, precision="float32"), _batch())
+    assert model.training is is_training
+    assert all(torch.equal(buffer, statistics[name]) for name, buffer in model.named_buffers())
+
+
+def test_bfloat16_gives_nearly_the_same_float32_logits(model):
+    logits = _run(TorchBackend(model, precision="bfloat16"), _batch())
+    assert logits.dtype == np.float32
+    assert logits == pytest.approx(_run(TorchBackend(model, precision="float32"), _batch()), abs=0.05)
+
+
+def test_mirrored_and_read_only_arrays_are_taken(model):
+    backend, batch = TorchBackend(model, precision="float32"), _batch()
+    mirrored = _run(backend, np.flip(batch, 2))
+    assert mirrored == pytest.approx(_run(backend, np.flip(batch, 2).copy()), abs=1e-6)
+
+
+def test_the_size_divisor_is_the_model_s(model):
+    assert TorchBackend(model, precision="float32").size_divisor == 2
+
+
+def test_weights_are_moved_to_channels_last():
+    assert memory_format(2) is torch.channels_last
+    assert memory_format(3) is torch.channels_last_3d
+    weights = to_channels_last(nn.Conv3d(4, 8, 3), 3).weight
+    assert weights.is_contiguous(memory_format=torch.channels_last_3d)
+    assert not weights.is_contiguous()
+
+
+def test_a_processor_limit_of_the_environment_is_kept(monkeypatch):
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    avoid_faulty_amx_kernels()
+    assert os.environ["ONEDNN_MAX_CPU_ISA"] == "AVX2"
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA")
+    avoid_faulty_amx_kernels()
+    assert os.environ["ONEDNN_MAX_CPU_ISA"] == "AVX512_CORE_FP16"

@@ -1,0 +1,166 @@
+import shutil
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import torch
+
+from medweave.building.check import complete_recipe
+from medweave.building.model import build_model
+from medweave.core.errors import DataError, RunError
+from medweave.data.case import Case
+from medweave.inference.predictor import build_predictor, load_predictor
+from medweave.preprocessing.geometry import Grid, to_array, to_image
+from medweave.recipes.loader import load_recipe
+from medweave.runs.folder import RunFolder
+
+SMALL = (
+    "model.encoders.mri.channels=[4,8,8]",
+    "preprocessing.mri.spacing_mm=[3,3,3]",
+    "patches.size_voxels=[16,16,16]",
+)
+
+
+def _predictor(*overrides):
+    recipe = complete_recipe(load_recipe("demo", [*SMALL, *overrides]), "demo")
+    torch.manual_seed(0)
+    return build_predictor(recipe, build_model(recipe).eval())
+
+
+def _case(image, folder, name="image.nii.gz"):
+    sitk.WriteImage(image, str(folder / name))
+    return Case("c1", "s1", images={"image": folder / name})
+
+
+def _image(direction=(1, 0, 0, 0, 1, 0, 0, 0, 1), *, spacing=(3.0, 3.0, 3.0), size=(18, 20, 17)):
+    values = np.random.default_rng(0).normal(size=size).astype(np.float32)
+    return to_image(values, Grid(size, spacing, (12.0, -7.0, 30.0), direction))
+
+
+def _answer(predictor, case, **settings):
+    return predictor.predict(case, **settings).segmentations["heart"]
+
+
+@pytest.mark.parametrize(
+    ("direction", "spacing"),
+    [
+        ((1, 0, 0, 0, 1, 0, 0, 0, 1), (3.0, 3.0, 3.0)),
+        ((-1, 0, 0, 0, -1, 0, 0, 0, 1), (3.0, 3.0, 3.0)),
+        ((0, 0, -1, 1, 0, 0, 0, -1, 0), (2.0, 3.0, 4.0)),
+        ((0.8, -0.6, 0, 0.6, 0.8, 0, 0, 0, 1), (3.0, 3.0, 3.0)),
+        ((1, 0, 0, 0, 1, 0, 0, 0, 1), (1.0, 1.5, 7.0)),
+    ],
+    ids=["straight", "flipped", "permuted", "oblique", "anisotropic"],
+)
+def test_the_answer_lies_on_the_input_s_grid(direction, spacing, tmp_path):
+    case = _case(_image(direction, spacing=spacing), tmp_path)
+    answer = _answer(_predictor(), case, keep_probabilities=True)
+    native = Grid.of(sitk.ReadImage(str(case.images["image"])))
+    assert Grid.of(answer.label_map).difference(native) is None
+    assert answer.probabilities["left_atrium"].shape == native.size_voxels
+    assert set(np.unique(to_array(answer.label_map))) <= {0, 1}
+
+
+@pytest.mark.parametrize("letters", ["RAS", "SAL", "PIR"])
+def test_the_order_of_the_file_s_axes_does_not_change_the_answer(letters, tmp_path):
+    predictor, image = _predictor(), _image()
+    straight = _answer(predictor, _case(image, tmp_path)).label_map
+    turned = _answer(predictor, _case(sitk.DICOMOrient(image, letters), tmp_path, "turned.nii.gz")).label_map
+    assert 0.1 < to_array(straight).mean() < 0.9
+    assert np.array_equal(to_array(sitk.DICOMOrient(turned, "LPS")), to_array(straight))
+
+
+def test_volumes_are_the_voxels_times_their_size(tmp_path):
+    answer = _answer(_predictor(), _case(_image(spacing=(1.0, 2.0, 5.0)), tmp_path))
+    assert answer.volumes_ml == {"left_atrium": pytest.approx(to_array(answer.label_map).sum() * 0.01)}
+
+
+def test_probabilities_are_kept_only_where_asked_for_and_decide(tmp_path):
+    predictor, case = _predictor(), _case(_image(), tmp_path)
+    assert _answer(predictor, case).probabilities == {}
+    answer = _answer(predictor, case, keep_probabilities=True)
+    assert np.array_equal(to_array(answer.label_map) == 1, answer.probabilities["left_atrium"] > 0.5)
+
+
+def test_the_logits_of_a_window_that_suffices_are_the_plain_network_s(tmp_path):
+    predictor = _predictor("patches.size_voxels=[32,32,32]")
+    inputs = {"mri": predictor.source.read_input(_case(_image(size=(16, 20, 12)), tmp_path), "mri")}
+    image = torch.from_numpy(inputs["mri"].image)[None]
+    with torch.inference_mode():
+        expected = predictor.backend.model({"mri": image}, {"mri": torch.tensor([True])})["heart"][0][0]
+    assert predictor.logits(inputs)["heart"] == pytest.approx(expected.numpy(), abs=1e-4)
+
+
+def test_flips_average_the_answers_to_mirrored_inputs(tmp_path):
+    case = _case(_image(size=(16, 20, 12)), tmp_path)
+    predictor = _predictor("patches.size_voxels=[32,32,32]", "prediction.flips=true")
+    inputs = {"mri": predictor.source.read_input(case, "mri")}
+    image = torch.from_numpy(inputs["mri"].image)[None]
+    axes = [(), (2,), (3,), (4,), (2, 3), (2, 4), (3, 4), (2, 3, 4)]
+    with torch.inference_mode():
+        answers = [
+            predictor.backend.model({"mri": image.flip(axis)}, {"mri": torch.tensor([True])})["heart"][0].flip(axis)
+            for axis in axes
+        ]
+    expected = torch.stack(answers).mean(dim=0)[0].numpy()
+    assert predictor.logits(inputs)["heart"] == pytest.approx(expected, abs=1e-4)
+
+
+def test_only_the_largest_component_is_kept_where_the_recipe_says_so(tmp_path):
+    case = _case(_image(), tmp_path)
+    whole, largest = (
+        to_array(_answer(_predictor(f"prediction.largest_component={flag}"), case).label_map) for flag in ("no", "yes")
+    )
+    assert 0 < largest.sum() < whole.sum()
+    assert whole[largest == 1].all()
+
+
+def test_a_missing_input_is_named():
+    with pytest.raises(DataError, match=r"input 'mri' is missing \(case c1\): got images none; wanted image"):
+        _predictor().predict(Case("c1", "s1", images={}))
+
+
+def test_a_predictor_knows_the_files_of_a_head(tmp_path):
+    predictor = _predictor()
+    case = Case("c1", "s1", images={"image": tmp_path / "i"}, label_maps={"image": tmp_path / "l"})
+    assert predictor.image_path(case, "heart") == tmp_path / "i"
+    assert predictor.truth_path(case, "heart") == tmp_path / "l"
+    assert predictor.truth_path(Case("c2", "s2", images={}), "heart") is None
+
+
+def test_a_recipe_whose_patch_size_is_not_resolved_is_refused():
+    with pytest.raises(ValueError, match="size_voxels is not resolved"):
+        _predictor("patches.size_voxels=auto")
+
+
+def test_a_run_predicts_with_its_own_weights(tiny_run, tmp_path):
+    predictor = load_predictor(tiny_run)
+    last = torch.load(RunFolder(tiny_run).best_checkpoint, weights_only=True)["state_dict"]
+    weights = predictor.backend.model.state_dict()
+    assert all(torch.equal(weight, last[f"model.{name}"]) for name, weight in weights.items())
+    assert not predictor.backend.model.training
+
+
+def test_a_run_without_weights_is_refused_with_what_to_do(tiny_run, tmp_path):
+    run = RunFolder(shutil.copytree(tiny_run, tmp_path / "run"))
+    run.weights.unlink()
+    with pytest.raises(RunError, match=r"no trained weights yet .*model\.safetensors.*--resume"):
+        load_predictor(run.path)
+
+
+@pytest.mark.parametrize("damage", ["cut", "foreign", "other network"])
+def test_damaged_weights_are_refused(tiny_run, tmp_path, damage):
+    run = RunFolder(shutil.copytree(tiny_run, tmp_path / "run"))
+    if damage == "cut":
+        run.weights.write_bytes(run.weights.read_bytes()[:-10])
+    elif damage == "foreign":
+        run.weights.write_bytes(b"no weights at all")
+    else:
+        run.recipe.write_text(run.recipe.read_text().replace("- 4\n", "- 6\n", 1))
+    with pytest.raises(RunError, match=r"the weights cannot be loaded .*model\.safetensors.*Fix:"):
+        load_predictor(run.path)
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path):
+    with pytest.raises(RunError, match="no run here"):
+        load_predictor(tmp_path)
