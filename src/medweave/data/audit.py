@@ -156,9 +156,7 @@ def _exact_duplicates(name: str, images: Sequence[ImageOfCase]) -> Iterator[Find
         if len(copies) > 1:
             label_maps = {case.label_maps[name].sha256 for case in copies if name in case.label_maps}
             targets = {tuple(sorted(case.targets.items())) for case in copies}
-            differing = [
-                kind for kind, found in (("label maps", label_maps), ("classes", targets)) if len(found) > 1
-            ]
+            differing = [kind for kind, found in (("label maps", label_maps), ("classes", targets)) if len(found) > 1]
             but = f", but differ in their {' and '.join(differing)}" if differing else ""
             yield _warning(
                 "exact_duplicates",

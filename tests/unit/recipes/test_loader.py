@@ -220,7 +220,7 @@ def test_override_reaches_into_the_short_form() -> None:
         ("training.max_epochs=[1", r"cannot read the value of the override 'training.max_epochs=\[1'.*a YAML value"),
         ("augmentation.9.std=1", r"'augmentation.9.std=1': got 9; wanted a position below 5 in the list"),
         ("augmentation.first=1", "got first; wanted a position below 5"),
-        ("training.max_epochs.x=1", "got max_epochs is 100; wanted a table there"),
+        ("training.max_epochs.x=1", "got max_epochs is [0-9]+; wanted a table there"),
     ],
 )
 def test_override_that_fits_nowhere_is_wrong_usage(override, message) -> None:
