@@ -1,6 +1,7 @@
 """Fixtures that several test folders share."""
 
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -13,6 +14,10 @@ from medweave.cli.main import main
 from medweave.phantoms.heart import write_heart_study
 
 SHARED_DATA = Path(__file__).parents[1] / "../shared/data"
+
+# What medweave.inference.backends.torch does before its first convolution; some tests run one before it, and the
+# faulty kernels would then end the whole process.
+os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_FP16")
 
 
 @pytest.fixture(scope="session")
