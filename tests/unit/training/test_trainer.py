@@ -79,34 +79,37 @@ def _differences(left, right, where=""):
 
 
 @pytest.mark.parametrize(
-    ("overrides", "epoch", "batch"),
+    ("overrides", "interruption", "epochs"),
     [
-        pytest.param([], 2, 1, id="cosine, in the middle of an epoch, with a worker"),
-        pytest.param(["training.loader_workers=0"], 1, 0, id="cosine, without workers"),
+        pytest.param([], {"epoch": 2, "batch": 1}, 4, id="cosine, in the middle of an epoch, with a worker"),
         pytest.param(
-            ["scheduler={name: plateau, factor: 0.5, patience: 0}", "training.batch_size=1"], 3, 0, id="plateau"
+            [
+                "training.loader_workers=0",
+                "training.validate_every_epochs=2",
+                "training.accumulate_batches=2",
+                "optimizer.name=sgd",
+            ],
+            {"epoch": 1},
+            4,
+            id="no workers, validation every second epoch, accumulation, momentum",
         ),
-        pytest.param(
-            ["training.validate_every_epochs=2", "training.accumulate_batches=2", "optimizer.name=sgd"],
-            1,
-            0,
-            id="validation every second epoch, accumulation, momentum",
-        ),
+        pytest.param(["scheduler={name: plateau, factor: 0.5, patience: 0}"], {"epoch": 3}, 4, id="plateau"),
         pytest.param(
             [*WITHOUT_PROGRESS, "training.early_stopping.patience=2", "training.max_epochs=9"],
-            2,
-            0,
-            id="early stopping",
+            {"epoch": 2},
+            3,
+            id="early stop after two validations without improvement",
         ),
     ],
 )
 def test_a_resumed_training_equals_the_unbroken_one_bit_for_bit(
-    train_tiny, tmp_path, monkeypatch, overrides, epoch, batch
+    train_tiny, tmp_path, monkeypatch, overrides, interruption, epochs
 ):
     unbroken = train_tiny(tmp_path / "unbroken", *overrides)
+    assert unbroken.summary["epochs"] == epochs
     with monkeypatch.context() as patch:
-        _interrupt_at(patch, epoch=epoch, batch=batch)
-        with pytest.raises(RunError, match=f"interrupted in epoch {epoch + 1}"):
+        _interrupt_at(patch, **interruption)
+        with pytest.raises(RunError, match=f"interrupted in epoch {interruption['epoch'] + 1}"):
             train_tiny(tmp_path / "broken", *overrides)
     torch.rand(7)
     resumed = train_tiny(tmp_path / "broken", *overrides, resume=True)
@@ -122,13 +125,6 @@ def test_the_same_command_gives_the_same_run_with_other_numbers_of_workers(train
 def test_another_seed_gives_another_run(train_tiny, finished_run, tmp_path):
     other = train_tiny(tmp_path / "run", "training.seed=4", "training.max_epochs=1").run
     assert _without_measurements(other)["train/loss"][0] != _without_measurements(finished_run)["train/loss"][0]
-
-
-def test_an_early_stop_is_after_patience_validations_without_improvement(train_tiny, tmp_path):
-    summary = train_tiny(
-        tmp_path / "run", *WITHOUT_PROGRESS, "training.early_stopping.patience=2", "training.max_epochs=9"
-    ).summary
-    assert (summary["epochs"], summary["best_epoch"]) == (3, 1)
 
 
 def test_ctrl_c_ends_with_one_line_code_1_and_a_run_that_predicts(
