@@ -27,8 +27,10 @@ def _fastest(model, loss):
     return fastest_precision(model, loss, image_shapes={"xray": (2, 1, 16, 16)}, device=CPU)
 
 
-@pytest.mark.parametrize(("seconds", "fastest"), [((2.0, 1.0), "bfloat16"), ((1.0, 2.0), "float32")])
-def test_the_precision_with_the_shorter_step_is_taken(monkeypatch, seconds, fastest):
+@pytest.mark.parametrize(
+    ("seconds", "fastest"), [((2.0, 1.0), "bfloat16"), ((1.0, 2.0), "float32"), ((1.05, 1.0), "float32")]
+)
+def test_the_precision_with_the_clearly_shorter_step_is_taken(monkeypatch, seconds, fastest):
     durations = dict(zip(("float32", "bfloat16"), seconds, strict=True))
     monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)
     monkeypatch.setattr(precision, "_step_seconds", lambda *_, **settings: durations[settings["precision"]])
