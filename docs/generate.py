@@ -26,8 +26,13 @@ Schema = Mapping[str, Any]
 
 def main() -> None:
     """Rewrite every page."""
-    for page in sorted(DOCS.glob("*.md")):
+    for page in pages():
         write_text(page, render(page.read_text(encoding="utf-8")))
+
+
+def pages() -> list[Path]:
+    """Return the files that may hold generated parts."""
+    return [*sorted(DOCS.glob("*.md")), DOCS.parent / "README.md"]
 
 
 def render(page: str) -> str:
@@ -174,6 +179,31 @@ def measurements() -> str:
     return "\n".join(lines)
 
 
+def scores() -> str:
+    """Return a row for each structure of each run in docs/results/scores/."""
+    lines = [
+        "| recipe | structure | test cases | Dice (95 % interval) | worst | NSD at 2 mm | HD95 (mm) | training |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for folder in sorted((DOCS / "results" / "scores").iterdir()):
+        summary, training = read_json(folder / "summary.json"), read_json(folder / "training_summary.json")
+        minutes = f"{training['seconds'] / 60:.0f} min, {training['epochs']} epochs"
+        for head in summary["heads"].values():
+            for name, values in head["structures"].items():
+                others = (f"{values['dice']['worst']:.3f}", f"{values['nsd_2mm']['mean']:.3f}")
+                others += (f"{values['hd95_mm']['mean']:.2f}", minutes)
+                lines.append(_score_row(folder.name, name.replace("_", " "), values["dice"], others))
+            if len(head["structures"]) > 1:
+                lines.append(_score_row(folder.name, "mean", head["mean_dice"], ("",) * 4))
+    return "\n".join(lines)
+
+
+def _score_row(recipe: str, structure: str, dice: Mapping[str, Any], others: tuple[str, ...]) -> str:
+    low, high = dice["ci95"]
+    interval = f"{dice['mean']:.3f} ({low:.3f} to {high:.3f})"
+    return f"| `{recipe}` | {structure} | {dice['n']} | {interval} | {' | '.join(others)} |"
+
+
 def _yaml(value: Any) -> str:
     if isinstance(value, tuple):
         return f"[{', '.join(map(str, value))}]"
@@ -185,6 +215,7 @@ def _escaped(text: str) -> str:
 
 
 PARTS: dict[str, Callable[[], str]] = {
+    "scores": scores,
     "recipe_keys": recipe_keys,
     "recipe_components": recipe_components,
     "library": library,
