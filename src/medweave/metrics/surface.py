@@ -32,7 +32,8 @@ class SurfaceDistances:
 
 def surface_voxels(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the voxels of a mask that have a face on its outside."""
-    return mask & ~ndimage.binary_erosion(mask)
+    inside: NDArray[np.bool_] = ndimage.binary_erosion(mask)
+    return mask & ~inside
 
 
 def surface_distances(
