@@ -50,9 +50,9 @@ def complete_recipe(recipe: Recipe, source: object) -> Recipe:
     """
     load_plugins(list(recipe.plugins))
     problems = [problem for entry in _entries(recipe) for problem in _entry_problems(entry)]
-    if recipe.data.layout != "auto" and recipe.data.layout not in LAYOUTS.names():
+    if recipe.data.layout.name != "auto" and recipe.data.layout.name not in LAYOUTS.names():
         problems.append(
-            f"data.layout: unknown layout {recipe.data.layout!r}; one of auto, {', '.join(LAYOUTS.names())}"
+            f"data.layout: unknown layout {recipe.data.layout.name!r}; one of auto, {', '.join(LAYOUTS.names())}"
         )
     if not problems:
         problems += _building_problems(recipe)

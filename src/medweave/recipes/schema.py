@@ -51,6 +51,13 @@ class Input(Section):
     """2 for images such as radiographs, 3 for volumes."""
     channels: tuple[str, ...] = ("image",)
     """Names of the images (as the layout names them), one a channel."""
+    colour: Literal["grey", "rgb"] = "grey"
+    """grey: one channel an image, colour converted; rgb: three channels an image, grey repeated."""
+
+    @property
+    def n_channels(self) -> int:
+        """Channels of the array that the network sees."""
+        return len(self.channels) * (3 if self.colour == "rgb" else 1)
 
 
 class SegmentationHead(Section):
@@ -68,6 +75,36 @@ class SegmentationHead(Section):
         if len(set(self.structures.values())) < len(self.structures):
             raise ValueError("two structures have one value")
         return self
+
+
+class ClassificationHead(Section):
+    """A task: one class (or, with `multi_label`, any number of them) for a case."""
+
+    kind: Literal["classification"]
+    """The kind of task."""
+    classes: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Names of the classes, in the order of the logits."""
+    ignore: tuple[str, ...] = ()
+    """Classes of the data set that are no answer here: their cases count as having no target."""
+    target: str | None = None
+    """Name of the target in the index; by default the head's own name."""
+    multi_label: bool = False
+    """Whether a case may have several of the classes, or none."""
+
+    @model_validator(mode="after")
+    def _classes_are_distinct(self) -> Self:
+        repeated = sorted({name for name in self.classes if self.classes.count(name) > 1})
+        if repeated:
+            raise ValueError(f"a class is named twice: {', '.join(repeated)}")
+        both = sorted({*self.classes} & {*self.ignore})
+        if both:
+            raise ValueError(f"a class is an answer and ignored: {', '.join(both)}")
+        if len(self.classes) < 2 and not self.multi_label:
+            raise ValueError("one class alone leaves nothing to tell apart")
+        return self
+
+
+Head = Annotated[SegmentationHead | ClassificationHead, Field(discriminator="kind")]
 
 
 class Split(Section):
@@ -92,14 +129,24 @@ class Split(Section):
 class Data(Section):
     """Where the study's images are and what is asked of them."""
 
-    layout: str = "auto"
-    """Name of the folder's layout, or auto."""
+    layout: ComponentField = Component(name="auto")
+    """The folder's layout with its parameters, or auto."""
     inputs: Annotated[dict[str, Input], Field(min_length=1)]
     """The model's inputs by name."""
-    heads: Annotated[dict[str, SegmentationHead], Field(min_length=1)]
+    heads: Annotated[dict[str, Head], Field(min_length=1)]
     """The model's tasks by name."""
     split: Split = Split()
     """How subjects are divided."""
+
+    @property
+    def segmentation_heads(self) -> dict[str, SegmentationHead]:
+        """The segmentation tasks by name."""
+        return {name: head for name, head in self.heads.items() if isinstance(head, SegmentationHead)}
+
+    @property
+    def classification_heads(self) -> dict[str, ClassificationHead]:
+        """The classification tasks by name."""
+        return {name: head for name, head in self.heads.items() if isinstance(head, ClassificationHead)}
 
 
 class Intensity(Section):

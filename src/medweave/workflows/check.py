@@ -25,7 +25,7 @@ def run(recipe_source: str | Path, *, data: Path | None, overrides: Sequence[str
     """
     recipe = complete_recipe(load_recipe(recipe_source, overrides), recipe_source)
     if data is not None:
-        index = scan(data, layout=recipe.data.layout)
+        index = scan(data, layout=recipe.data.layout.name)
         build_study_source(without_auto_spacing(recipe)).check(index)
         shares = recipe.data.split
         draw_split(

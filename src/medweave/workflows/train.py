@@ -109,7 +109,7 @@ def run(
     folder = RunFolder(output)
     if resume:
         _refuse_other_recipe(RunFolder.open(output), requested)
-    index = scan(data, layout=requested.data.layout)
+    index = scan(data, layout=requested.data.layout.name)
     build_study_source(without_auto_spacing(requested)).check(index)
     started = time.perf_counter()
     with nullcontext() if resume else new_output_folder(output), log_to_file(folder.log):
