@@ -4,7 +4,7 @@ from medweave.core.errors import DataError
 from medweave.data.index import DatasetIndex
 from medweave.data.layouts.layout import LAYOUTS
 
-NAMES = LAYOUTS.names()
+NAMES = [name for name in LAYOUTS.names() if name != "auto"]
 
 
 @pytest.fixture

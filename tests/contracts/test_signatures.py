@@ -20,13 +20,13 @@ COMPONENTS = [
 def _parameters(kind, name):
     component = REGISTRIES[kind][0].get(name)
     function = component.__init__ if inspect.isclass(component) else component
-    parameters = [p for key, p in inspect.signature(function).parameters.items() if key != "self"]
+    parameters = [p for p in inspect.signature(component).parameters.values()]
     return function, parameters, component
 
 
 def test_every_kind_has_components() -> None:
     kinds = {param.values[0] for param in COMPONENTS}
-    assert kinds == {"encoders", "fusions", "heads", "losses", "augmentations", "optimizers", "schedulers"}
+    assert kinds == {"layouts", "encoders", "fusions", "heads", "losses", "augmentations", "optimizers", "schedulers"}
     assert len(COMPONENTS) >= 25
 
 

@@ -25,7 +25,7 @@ def test_unknown_keys_are_all_listed_with_suggestions(study, refuse):
             "losses.heart.name=dise_ce",
             "losses.heart.name: unknown loss 'dise_ce'. Did you mean 'dice_ce'? Wanted one of",
         ),
-        ("data.layout=acdcc", "data.layout: unknown layout 'acdcc'"),
+        ("data.layout=acdcc", "data.layout.name: unknown layout 'acdcc'"),
         ("preprocessing.mri.spacing_mm=[1,1]", "preprocessing.mri.spacing_mm: input 'mri' has 3 axes, got [1.0, 1.0]"),
     ],
 )

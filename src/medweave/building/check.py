@@ -25,6 +25,7 @@ Entry = tuple[str, Component, Registry[Any], tuple[str, ...], tuple[str, ...]]
 
 #: Every registry of components that a recipe names, with the arguments that a builder gives.
 REGISTRIES: dict[str, tuple[Registry[Any], tuple[str, ...]]] = {
+    "layouts": (LAYOUTS, ()),
     "encoders": (ENCODERS, ENCODER_ARGUMENTS),
     "fusions": (FUSIONS, FUSION_ARGUMENTS),
     "heads": (HEADS, HEAD_ARGUMENTS),
@@ -50,10 +51,6 @@ def complete_recipe(recipe: Recipe, source: object) -> Recipe:
     """
     load_plugins(list(recipe.plugins))
     problems = [problem for entry in _entries(recipe) for problem in _entry_problems(entry)]
-    if recipe.data.layout.name != "auto" and recipe.data.layout.name not in LAYOUTS.names():
-        problems.append(
-            f"data.layout: unknown layout {recipe.data.layout.name!r}; one of auto, {', '.join(LAYOUTS.names())}"
-        )
     if not problems:
         problems += _building_problems(recipe)
     problems += _size_problems(recipe)
@@ -67,6 +64,7 @@ def _entries(recipe: Recipe) -> list[Entry]:
         return (key, component, *REGISTRIES[kind], extra)
 
     return [
+        entry("data.layout", recipe.data.layout, "layouts"),
         *(entry(f"model.encoders.{key}", value, "encoders") for key, value in recipe.model.encoders.items()),
         entry("model.fusion", recipe.model.fusion, "fusions"),
         *(entry(f"model.heads.{key}", value, "heads") for key, value in recipe.model.heads.items()),
@@ -146,6 +144,7 @@ def _completed(recipe: Recipe) -> Recipe:
     )
     return recipe.model_copy(
         update={
+            "data": recipe.data.model_copy(update={"layout": full(recipe.data.layout, "layouts")}),
             "model": model,
             "losses": all_full(recipe.losses, "losses"),
             "augmentation": tuple(full(component, "augmentations") for component in recipe.augmentation),

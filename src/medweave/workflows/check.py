@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from medweave.building.check import complete_recipe
+from medweave.building.layout import build_layout
 from medweave.building.study import build_study_source, without_auto_spacing
 from medweave.data.layouts.layout import scan
 from medweave.data.split import draw_split
@@ -25,7 +26,7 @@ def run(recipe_source: str | Path, *, data: Path | None, overrides: Sequence[str
     """
     recipe = complete_recipe(load_recipe(recipe_source, overrides), recipe_source)
     if data is not None:
-        index = scan(data, layout=recipe.data.layout.name)
+        index = scan(data, layout=build_layout(recipe.data.layout))
         build_study_source(without_auto_spacing(recipe)).check(index)
         shares = recipe.data.split
         draw_split(

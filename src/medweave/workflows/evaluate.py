@@ -11,6 +11,7 @@ from typing import Any, Literal
 import SimpleITK as sitk
 
 from medweave import __version__
+from medweave.building.layout import build_layout
 from medweave.core.errors import DataError, RunError
 from medweave.core.files import why_not_a_folder, write_json
 from medweave.core.logging import get_logger
@@ -23,6 +24,7 @@ from medweave.evaluation.report.report import CaseFiles, SegmentationResults, wr
 from medweave.inference.predictor import Predictor, load_predictor
 from medweave.preprocessing.geometry import Grid, to_array
 from medweave.preprocessing.readers.medical import read_label_map
+from medweave.recipes.schema import Component
 from medweave.runs.folder import RunFolder
 
 logger = get_logger(__name__)
@@ -169,7 +171,7 @@ def _part_index(model: Path, split: Literal["val", "test"]) -> DatasetIndex:
 
 def _external_index(model: Path, data: Path, *, layout: str) -> DatasetIndex:
     """Scan an external test set, refusing one that holds files that the model was fitted to."""
-    index = scan(data, layout=layout)
+    index = scan(data, layout=build_layout(Component(name=layout)))
     run = RunFolder(model)
     if run.split.is_file():
         split = Split.load(run.split)

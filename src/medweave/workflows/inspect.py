@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from matplotlib.figure import Figure
 
+from medweave.building.layout import build_layout
 from medweave.core.files import claim_output_folder, write_json, write_text
 from medweave.core.logging import get_logger
 from medweave.data.audit import Audit, audit_index
@@ -23,6 +24,7 @@ from medweave.figures.overlay import overlay_figure
 from medweave.figures.page import png_to_data_uri, render_page, save_figure
 from medweave.preprocessing.geometry import to_array
 from medweave.preprocessing.readers.medical import read_channels, read_label_map
+from medweave.recipes.schema import Component
 
 MAX_WORKERS = 4
 #: Cases shown of each image, from the smallest to the largest labelled volume.
@@ -95,7 +97,7 @@ def run(
         DataError: The folder matches no layout or contradicts itself. Bad images are findings instead.
         RunError: The output folder cannot be used.
     """
-    index = scan(data, layout=layout)
+    index = scan(data, layout=build_layout(Component(name=layout)))
     if output is not None:
         claim_output_folder(output)
     total = len(index.cases)

@@ -11,7 +11,7 @@ from medweave.core.errors import DataError, UsageError
 from medweave.core.files import claim_output_folder, write_json, write_text
 from medweave.core.logging import get_logger
 from medweave.data.case import Case
-from medweave.data.layouts.layout import LAYOUTS, scan
+from medweave.data.layouts.layout import AutoLayout, scan
 from medweave.inference.predictor import Predictor, load_predictor
 from medweave.inference.writers.writer import WRITERS
 from medweave.runs.manifest import describe_environment
@@ -117,7 +117,7 @@ def _cases(inputs: Sequence[Path], predictor: Predictor) -> Iterator[Case]:
         raise UsageError("nothing to predict", fix="name image files or folders.")
     names = [name for source in predictor.source.inputs.values() for name in source.image_names]
     for path in inputs:
-        if path.is_dir() and any(LAYOUTS.get(name)().matches(path) for name in LAYOUTS.names()):
+        if path.is_dir() and AutoLayout().matches(path):
             yield from scan(path).cases
         elif path.is_dir():
             files = sorted(file for file in path.iterdir() if file.name.endswith(SUFFIXES) and file.name[:2] != "._")

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from medweave.building.check import complete_recipe
+from medweave.building.layout import build_layout
 from medweave.building.model import build_model
 from medweave.building.study import build_study_source, resolve_patch_size, resolve_spacing, without_auto_spacing
 from medweave.building.training import build_loss, build_optimizer, build_sample_layouts, build_scheduler
@@ -109,7 +110,7 @@ def run(
     folder = RunFolder(output)
     if resume:
         _refuse_other_recipe(RunFolder.open(output), requested)
-    index = scan(data, layout=requested.data.layout.name)
+    index = scan(data, layout=build_layout(requested.data.layout))
     build_study_source(without_auto_spacing(requested)).check(index)
     started = time.perf_counter()
     with nullcontext() if resume else new_output_folder(output), log_to_file(folder.log):

@@ -34,7 +34,7 @@ def test_problems_of_the_recipe_come_first() -> None:
 def test_names_that_the_data_lack_are_refused(heart_study: Path, override: str, message: str | None) -> None:
     overrides = [override, "data.heads.heart.of=null"]
     if message is None:
-        assert check.run("heart", data=heart_study, overrides=overrides).data.layout == "msd"
+        assert check.run("heart", data=heart_study, overrides=overrides).data.layout.name == "msd"
         return
     with pytest.raises(DataError, match=message):
         check.run("heart", data=heart_study, overrides=overrides)

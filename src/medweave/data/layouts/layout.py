@@ -11,14 +11,15 @@ from medweave.data.index import DatasetIndex
 class Layout(Protocol):
     """How a data folder is arranged.
 
-    A layout reads names and small text files only; it never opens an image.
+    A layout reads names and small text files only; it never opens an image. Its parameters are keyword-only arguments
+    of the constructor, each with a default.
     """
 
     #: What the folder looks like, for messages and documentation.
     tree: str
 
     def matches(self, root: Path) -> bool:
-        """Tell whether `root` looks like this layout, quickly and without an error."""
+        """Tell whether `root` (a folder; for some layouts a file) looks like this layout, without an error."""
         ...
 
     def scan(self, root: Path) -> DatasetIndex:
@@ -33,35 +34,56 @@ class Layout(Protocol):
 LAYOUTS: Registry[type[Layout]] = Registry("layout", home="medweave.data.layouts")
 
 
-def scan(root: Path, *, layout: str = "auto") -> DatasetIndex:
-    """List the cases of a data folder.
+@LAYOUTS.register("auto")
+class AutoLayout:
+    """The one layout that matches."""
 
-    Args:
-        root: The folder.
-        layout: A registered layout name, or "auto" to take the one layout that matches.
+    tree = ""
 
-    Raises:
-        DataError: The folder is absent or empty, matches no layout, or is inconsistent.
-        UsageError: The layout name is unknown.
-    """
-    if not root.is_dir():
-        what = "the data folder is a file" if root.exists() else "data folder not found"
-        raise DataError(what, where=root, fix="give the folder that holds the data set.")
-    if not any(root.iterdir()):
-        raise DataError("data folder is empty", where=root, fix="put the data set there, or give another folder.")
-    root = root.resolve()
-    if layout != "auto":
-        index = LAYOUTS.get(layout)().scan(root)
-    else:
-        matching = [name for name in LAYOUTS.names() if LAYOUTS.get(name)().matches(root)]
+    def matches(self, root: Path) -> bool:
+        """Tell whether any layout matches."""
+        return bool(self._matching(root))
+
+    def scan(self, root: Path) -> DatasetIndex:
+        """List the cases as the one layout that matches does.
+
+        Raises:
+            DataError: No layout matches, or several do.
+        """
+        matching = self._matching(root)
         if len(matching) != 1:
-            trees = "\n".join(f"{name}:\n{LAYOUTS.get(name)().tree}" for name in matching or LAYOUTS.names())
+            trees = "\n".join(f"{name}:\n{LAYOUTS.get(name).tree}" for name in matching or self._names())
             raise DataError(
                 "the folder matches several layouts" if matching else "the folder matches no known layout",
                 where=root,
                 fix=f"name one with --layout, or arrange the folder like one of these:\n{trees}",
             )
-        index = LAYOUTS.get(matching[0])().scan(root)
+        return LAYOUTS.get(matching[0])().scan(root)
+
+    def _matching(self, root: Path) -> list[str]:
+        return [name for name in self._names() if LAYOUTS.get(name)().matches(root)]
+
+    def _names(self) -> list[str]:
+        return [name for name in LAYOUTS.names() if name != "auto"]
+
+
+def scan(root: Path, *, layout: Layout | None = None) -> DatasetIndex:
+    """List the cases of a data folder.
+
+    Args:
+        root: The folder; for some layouts a file.
+        layout: How it is arranged; None takes the one layout that matches.
+
+    Raises:
+        DataError: The folder is absent or empty, matches no layout, or is inconsistent.
+    """
+    layout = layout or AutoLayout()
+    if not root.is_dir() and not (root.is_file() and layout.matches(root)):
+        what = "the data folder is a file" if root.exists() else "data folder not found"
+        raise DataError(what, where=root, fix="give the folder that holds the data set.")
+    if root.is_dir() and not any(root.iterdir()):
+        raise DataError("data folder is empty", where=root, fix="put the data set there, or give another folder.")
+    index = layout.scan(root.resolve())
     if not index.cases:
         raise DataError("the folder holds no case", where=root, got=f"layout {index.layout}", fix="add images.")
     return index
