@@ -14,7 +14,8 @@ class Case:
         subject_id: The person; cases of one subject never fall on two sides of a split.
         images: Path of each image by image name ("image", "ed", "flair").
         label_maps: Path of each label map, by the name of the image on whose grid it is drawn.
-        targets: Class name of each classification target.
+        targets: Class name of each classification target; several, where a case may have them, are joined by "|".
+        attributes: Other facts in words or numbers ("height_cm", "sex", "source"), for measurements and the audit.
     """
 
     case_id: str
@@ -22,6 +23,7 @@ class Case:
     images: Mapping[str, Path]
     label_maps: Mapping[str, Path] = field(default_factory=dict)
     targets: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def paths(self) -> list[Path]:

@@ -8,6 +8,7 @@ from typing import Any
 from medweave.core.errors import DataError
 from medweave.core.files import read_json, write_json
 from medweave.data.case import Case
+from medweave.data.finding import Finding
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class DatasetIndex:
         layout: Name of the layout that scanned it.
         cases: Sorted by case_id.
         structures: Value of each structure, by label map name; empty where the data set declares none.
+        findings: What the layout found wrong or suspicious by the names alone.
     """
 
     name: str
@@ -27,6 +29,7 @@ class DatasetIndex:
     layout: str
     cases: tuple[Case, ...]
     structures: Mapping[str, Mapping[str, int]]
+    findings: tuple[Finding, ...] = ()
 
     def __post_init__(self) -> None:
         seen: set[str] = set()
@@ -85,9 +88,11 @@ class DatasetIndex:
                         "images": relative(case.images),
                         "label_maps": relative(case.label_maps),
                         "targets": dict(case.targets),
+                        "attributes": dict(case.attributes),
                     }
                     for case in self.cases
                 ],
+                "findings": [finding.to_json() for finding in self.findings],
             },
         )
 
@@ -121,7 +126,9 @@ class DatasetIndex:
                     images={name: root / file for name, file in case["images"].items()},
                     label_maps={name: root / file for name, file in case["label_maps"].items()},
                     targets=case["targets"],
+                    attributes=case.get("attributes", {}),
                 )
                 for case in content["cases"]
             ),
+            findings=tuple(Finding.from_json(finding) for finding in content.get("findings", ())),
         )

@@ -19,7 +19,8 @@ def test_paths_lists_images_before_label_maps() -> None:
 
 def test_case_may_lack_label_maps_and_targets() -> None:
     case = Case("c1", "s1", images={"image": Path("a.nii")})
-    assert (case.label_maps, case.targets, case.paths) == ({}, {}, [Path("a.nii")])
+    assert (case.label_maps, case.targets, case.attributes) == ({}, {}, {})
+    assert case.paths == [Path("a.nii")]
 
 
 def test_case_cannot_be_changed() -> None:

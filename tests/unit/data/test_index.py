@@ -5,11 +5,22 @@ import pytest
 from medweave.core.errors import DataError
 from medweave.core.files import read_json, write_json
 from medweave.data.case import Case
+from medweave.data.finding import Finding
 from medweave.data.index import DatasetIndex
 
 
+STRAY = Finding(
+    severity="warning",
+    code="mask_without_image",
+    case_ids=(),
+    path=Path("/data/gt/x.nii"),
+    message="a mask has no image",
+    fix="remove it.",
+)
+
+
 def _index(*cases: Case, root: Path = Path("/data")) -> DatasetIndex:
-    return DatasetIndex("Study", root, "msd", cases, {"ed": {"lv": 3, "rv": 1}})
+    return DatasetIndex("Study", root, "msd", cases, {"ed": {"lv": 3, "rv": 1}}, (STRAY,))
 
 
 @pytest.fixture
@@ -17,7 +28,7 @@ def index() -> DatasetIndex:
     return _index(
         Case("a", "s1", {"ed": Path("/data/a_ed.nii")}, {"ed": Path("/data/gt/a.nii")}, {"diagnosis": "DCM"}),
         Case("b", "s1", {"es": Path("/data/b_es.nii"), "ed": Path("/elsewhere/b.nii")}),
-        Case("c", "s2", {"ed": Path("/data/c.nii")}),
+        Case("c", "s2", {"ed": Path("/data/c.nii")}, attributes={"height_cm": "184.0"}),
     )
 
 
@@ -54,6 +65,18 @@ def test_json_file_that_is_no_index_is_refused(content: object, tmp_path: Path) 
     write_json(tmp_path / "index.json", content)
     with pytest.raises(DataError, match=r"not an index of a data set .*index\.json"):
         DatasetIndex.load(tmp_path / "index.json")
+
+
+def test_index_of_an_earlier_version_has_no_attributes_and_no_findings(index: DatasetIndex, tmp_path: Path) -> None:
+    index.save(tmp_path / "index.json")
+    content = read_json(tmp_path / "index.json")
+    del content["findings"]
+    for case in content["cases"]:
+        del case["attributes"]
+    write_json(tmp_path / "index.json", content)
+    earlier = DatasetIndex.load(tmp_path / "index.json")
+    assert earlier.findings == ()
+    assert [case.attributes for case in earlier.cases] == [{}, {}, {}]
 
 
 def test_subset_keeps_the_order_of_the_index(index: DatasetIndex) -> None:
