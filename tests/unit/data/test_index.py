@@ -8,7 +8,6 @@ from medweave.data.case import Case
 from medweave.data.finding import Finding
 from medweave.data.index import DatasetIndex
 
-
 STRAY = Finding(
     severity="warning",
     code="mask_without_image",
