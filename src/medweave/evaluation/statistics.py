@@ -1,28 +1,41 @@
 """Intervals and tests that know that two cases of one subject are not independent."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+#: An interval needs at least this share of the resamples to be defined.
+MIN_DEFINED_SHARE = 0.1
+#: Weights that are held at a time; small enough for the processor's cache.
+MAX_CHUNK = 200_000
+
+Name = TypeVar("Name", bound=Hashable)
+#: From the weight of each case, (resamples, cases), to the values of each statistic, (resamples,), NaN where undefined.
+Statistics = Callable[[NDArray[np.float64]], Mapping[Name, NDArray[np.float64]]]
+
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean with its confidence interval.
+    """A mean, or another statistic of the cases, with its confidence interval.
 
     Attributes:
-        mean: Over the cases.
-        low: Lower end; None where there are fewer than two subjects, which show no spread.
+        mean: Over the cases; NaN where the statistic is undefined.
+        low: Lower end; None where there are fewer than two subjects, which show no spread, or where the statistic is
+            undefined in nearly all resamples.
         high: Upper end, or None.
         n: Cases.
+        undefined_resamples: Resamples that the interval leaves out because the statistic is undefined in them.
     """
 
     mean: float
     low: float | None
     high: float | None
     n: int
+    undefined_resamples: int = 0
 
     @property
     def ci95(self) -> list[float | None]:
@@ -43,6 +56,48 @@ class PairedDifference:
     p_value: float
 
 
+def cluster_bootstrap(
+    statistics: Statistics[Name],
+    subjects: Sequence[str],
+    *,
+    n_resamples: int = 2000,
+    seed: int = 0,
+    confidence: float = 0.95,
+) -> dict[Name, Interval]:
+    """Return statistics of the cases with bootstrap intervals that resample whole subjects.
+
+    The cluster bootstrap of Field and Welsh (2007, J. R. Stat. Soc. B 69:369) with Hesterberg's expanded percentile
+    interval (2015, Am. Stat. 69:371): the percentiles are moved outwards as Student's t does, because the plain ones
+    are too narrow for the few subjects of a typical test set.
+
+    Args:
+        statistics: Computes all of them at once from case weights; a resample weighs each case by the number of times
+            that its subject was drawn.
+        subjects: Subject of each case, at least one.
+        n_resamples: Bootstrap samples.
+        seed: Of the resampling.
+        confidence: Of the intervals, below 1.
+    """
+    names, member = np.unique(np.asarray(subjects, dtype=str), return_inverse=True)
+    estimates = statistics(np.ones((1, len(subjects))))
+    if len(names) < 2:
+        return {name: Interval(float(value[0]), None, None, n=len(subjects)) for name, value in estimates.items()}
+    rng = np.random.default_rng(seed)
+    chances = np.full(len(names), 1 / len(names))
+    rows = max(MAX_CHUNK // len(subjects), 1)
+    chunks = [
+        statistics(rng.multinomial(len(names), chances, size=min(rows, n_resamples - start))[:, member].astype(float))
+        for start in range(0, n_resamples, rows)
+    ]
+    tail = expanded_tail(len(names), confidence=confidence)
+    return {
+        name: _percentile_interval(
+            float(value[0]), np.concatenate([chunk[name] for chunk in chunks]), tail, len(subjects)
+        )
+        for name, value in estimates.items()
+    }
+
+
 def cluster_bootstrap_mean(
     values: Sequence[float] | NDArray[np.float64],
     subjects: Sequence[str],
@@ -51,11 +106,7 @@ def cluster_bootstrap_mean(
     seed: int = 0,
     confidence: float = 0.95,
 ) -> Interval:
-    """Return the mean over cases with a bootstrap interval that resamples whole subjects.
-
-    The cluster bootstrap of Field and Welsh (2007, J. R. Stat. Soc. B 69:369) with Hesterberg's expanded percentile
-    interval (2015, Am. Stat. 69:371): the percentiles are moved outwards as Student's t does, because the plain ones
-    are too narrow for the few subjects of a typical test set.
+    """Return the mean over cases with the interval of `cluster_bootstrap`.
 
     Args:
         values: One for each case, at least one.
@@ -64,16 +115,15 @@ def cluster_bootstrap_mean(
         seed: Of the resampling.
         confidence: Of the interval, below 1.
     """
-    sums, counts = _per_subject(np.asarray(values, dtype=np.float64), subjects)
-    mean = float(sums.sum() / counts.sum())
-    n_subjects = len(sums)
-    if n_subjects < 2:
-        return Interval(mean, None, None, n=len(values))
-    rng = np.random.default_rng(seed)
-    draws = rng.multinomial(n_subjects, np.full(n_subjects, 1 / n_subjects), size=n_resamples)
-    tail = expanded_tail(n_subjects, confidence=confidence)
-    low, high = np.quantile((draws @ sums) / (draws @ counts), [tail, 1 - tail])
-    return Interval(mean, float(low), float(high), n=len(values))
+    array = np.asarray(values, dtype=np.float64)
+    found = cluster_bootstrap(
+        lambda weights: {"mean": weights @ array / weights.sum(axis=1)},
+        subjects,
+        n_resamples=n_resamples,
+        seed=seed,
+        confidence=confidence,
+    )
+    return found["mean"]
 
 
 def expanded_tail(n: int, *, confidence: float) -> float:
@@ -121,6 +171,15 @@ def holm(p_values: Sequence[float]) -> list[float]:
     adjusted = np.empty_like(p)
     adjusted[order] = np.minimum(stepped, 1.0)
     return [float(value) for value in adjusted]
+
+
+def _percentile_interval(estimate: float, resampled: NDArray[np.float64], tail: float, n: int) -> Interval:
+    defined = resampled[~np.isnan(resampled)]
+    undefined = len(resampled) - len(defined)
+    if np.isnan(estimate) or len(defined) < MIN_DEFINED_SHARE * len(resampled):
+        return Interval(estimate, None, None, n=n, undefined_resamples=undefined)
+    low, high = np.quantile(defined, [tail, 1 - tail])
+    return Interval(estimate, float(low), float(high), n=n, undefined_resamples=undefined)
 
 
 def _per_subject(

@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from medweave.evaluation.statistics import cluster_bootstrap_mean, expanded_tail, holm, paired_difference
+from medweave.evaluation.statistics import (
+    cluster_bootstrap,
+    cluster_bootstrap_mean,
+    expanded_tail,
+    holm,
+    paired_difference,
+)
 
 
 def test_interval_equals_scipy_when_every_case_is_a_subject():
@@ -82,3 +88,71 @@ def test_methods_that_never_differ_have_p_one():
 def test_holm_by_hand():
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.6, 0.9]) == [1.0, 1.0]
+
+
+def test_a_bootstrap_of_any_statistic_weighs_cases_by_the_draws_of_their_subjects():
+    values, subjects = np.array([0.1, 0.5, 0.9, 0.3, 0.6]), list("aabbc")
+    seen = []
+
+    def statistics(weights):
+        seen.append(weights)
+        return {"sum": weights @ values}
+
+    found = cluster_bootstrap(statistics, subjects, n_resamples=300)
+    estimate, *chunks = seen
+    drawn = np.concatenate(chunks)
+    assert estimate.tolist() == [[1] * 5]
+    assert drawn.shape == (300, 5)
+    assert (drawn[:, 0] == drawn[:, 1]).all()
+    assert (drawn[:, [0, 2, 4]].sum(axis=1) == 3).all()
+    low, high = np.quantile(drawn @ values, [expanded_tail(3, confidence=0.95), 1 - expanded_tail(3, confidence=0.95)])
+    assert (found["sum"].mean, found["sum"].low, found["sum"].high) == pytest.approx((2.4, low, high))
+
+
+def test_a_deviation_has_the_interval_that_scipy_gives_it():
+    values = np.random.default_rng(3).normal(0, 1, 41)
+
+    def deviations(weights):
+        means = weights @ values / 41
+        return {"deviation": np.sqrt(weights @ values**2 / 41 - means**2)}
+
+    ours = cluster_bootstrap(deviations, [str(case) for case in range(41)], n_resamples=5000)["deviation"]
+    theirs = stats.bootstrap(
+        (values,),
+        np.std,
+        confidence_level=1 - 2 * expanded_tail(41, confidence=0.95),
+        n_resamples=5000,
+        method="percentile",
+        rng=1,
+    ).confidence_interval
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.02)
+
+
+def test_draws_do_not_depend_on_how_many_are_held_at_a_time(monkeypatch):
+    values, subjects = [0.1, 0.5, 0.9], ["a", "b", "c"]
+    at_once = cluster_bootstrap_mean(values, subjects)
+    monkeypatch.setattr("medweave.evaluation.statistics.MAX_CHUNK", 100)
+    assert cluster_bootstrap_mean(values, subjects) == at_once
+
+
+def test_resamples_in_which_a_statistic_is_undefined_are_left_out_and_counted():
+    found = cluster_bootstrap(
+        lambda weights: {"of b": np.where(weights[:, 1] > 0, weights[:, 0], np.nan), "never": weights[:, 0] * np.nan},
+        list("abc"),
+        n_resamples=1000,
+    )
+    # a subject of three is not drawn in (2/3)³ of the resamples
+    assert found["of b"].undefined_resamples / 1000 == pytest.approx((2 / 3) ** 3, abs=0.05)
+    assert found["of b"].low == 0
+    assert found["never"].ci95 == [None, None]
+    assert np.isnan(found["never"].mean)
+
+
+def test_a_statistic_that_is_rarely_defined_has_no_interval():
+    found = cluster_bootstrap(
+        lambda weights: {"all once": np.where((weights == 1).all(axis=1), 0.5, np.nan)}, list("abcdef")
+    )
+    # 6! / 6⁶ of the resamples
+    assert found["all once"].mean == 0.5
+    assert found["all once"].ci95 == [None, None]
+    assert found["all once"].undefined_resamples / 2000 == pytest.approx(1 - 720 / 6**6, abs=0.01)

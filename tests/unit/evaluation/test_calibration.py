@@ -1,0 +1,137 @@
+import numpy as np
+import pytest
+import torch
+from scipy.special import expit, softmax
+from sklearn.calibration import calibration_curve
+from torch.nn import functional
+from torchmetrics.functional.classification import binary_calibration_error, multiclass_calibration_error
+
+from medweave.evaluation.calibration import expected_calibration_error, fit_temperature, reliability
+
+
+def _exclusive(n_cases, *, temperature, seed=0):
+    """Logits whose true probabilities are softmax(logits / temperature), and truths drawn from these."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0, 3, (n_cases, 4))
+    chances = softmax(logits / temperature, axis=1).cumsum(axis=1)
+    drawn = (rng.random((n_cases, 1)) > chances).sum(axis=1)
+    return logits, np.arange(4) == drawn[:, None]
+
+
+def test_calibration_error_equals_torchmetrics():
+    logits, truth = _exclusive(200, temperature=2.0)
+    probabilities = softmax(logits, axis=1)
+    ours = expected_calibration_error(np.ones((1, 200)), probabilities, truth, multi_label=False)
+    theirs = multiclass_calibration_error(
+        torch.from_numpy(probabilities), torch.from_numpy(truth.argmax(axis=1)), num_classes=4, n_bins=15
+    )
+    assert ours == pytest.approx([float(theirs)], abs=1e-6)
+
+
+def test_weights_count_cases_several_times():
+    logits, truth = _exclusive(50, temperature=2.0)
+    probabilities = softmax(logits, axis=1)
+    weights = np.random.default_rng(1).integers(0, 4, (3, 50))
+    ours = expected_calibration_error(weights.astype(float), probabilities, truth, multi_label=False)
+    copies = [np.repeat(np.arange(50), row) for row in weights]
+    one_by_one = [
+        expected_calibration_error(np.ones((1, len(rows))), probabilities[rows], truth[rows], multi_label=False)[0]
+        for rows in copies
+    ]
+    assert ours == pytest.approx(one_by_one)
+
+
+def test_multi_label_error_is_the_mean_of_the_labels_errors():
+    rng = np.random.default_rng(0)
+    probabilities = rng.random((80, 3))
+    truth = rng.random((80, 3)) < probabilities**2
+    ours = expected_calibration_error(np.ones((1, 80)), probabilities, truth, multi_label=True)
+    errors = []
+    for label in range(3):
+        # torchmetrics takes the mean probability of a bin against the share of positives, as we do for each label.
+        hits, sure = torch.from_numpy(truth[:, label].astype(int)), torch.from_numpy(probabilities[:, label].copy())
+        errors.append(float(binary_calibration_error(sure, hits, n_bins=15)))
+    assert ours == pytest.approx([np.mean(errors)], abs=1e-6)
+
+
+def test_a_bin_holds_its_upper_edge_and_the_first_one_zero():
+    found = reliability(np.array([[0.0], [1 / 15], [2 / 15], [1.0]]), np.ones((4, 1), dtype=bool), multi_label=True)
+    assert found.counts.tolist() == [2, 1, *[0] * 11, 0, 1]
+
+
+def test_reliability_equals_scikit_learns_curve():
+    rng = np.random.default_rng(0)
+    sure = rng.random((300, 1))
+    truth = rng.random((300, 1)) < sure
+    ours = reliability(sure, truth, multi_label=True)
+    share, mean = calibration_curve(truth.ravel(), sure.ravel(), n_bins=15)
+    assert ours.accuracy == pytest.approx(share)
+    assert ours.confidence == pytest.approx(mean)
+    assert ours.counts.sum() == 300
+
+
+def test_an_empty_bin_has_no_accuracy():
+    found = reliability(np.array([[0.9, 0.1]]), np.array([[True, False]]), multi_label=False)
+    assert np.flatnonzero(~np.isnan(found.accuracy)).tolist() == [13]
+    assert (found.accuracy[13], found.confidence[13]) == (1, 0.9)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
+def test_the_temperature_of_the_truths_is_found(temperature):
+    fit = fit_temperature(*_exclusive(4000, temperature=temperature), multi_label=False)
+    assert fit.temperature == pytest.approx(temperature, rel=0.06)
+    assert fit.nll_after <= fit.nll_before
+    assert fit.note == ""
+    if temperature != 1:
+        assert fit.ece_after < fit.ece_before / 2
+
+
+@pytest.mark.parametrize("multi_label", [False, True])
+def test_the_likelihood_has_no_slope_at_the_fitted_temperature(multi_label):
+    logits, truth = _exclusive(120, temperature=2.0)
+    if multi_label:
+        truth = np.random.default_rng(0).random(logits.shape) < expit(logits / 2)
+    fit = fit_temperature(logits, truth, multi_label=multi_label)
+    temperature = torch.tensor(fit.temperature, dtype=torch.float64, requires_grad=True)
+    scaled = torch.from_numpy(logits) / temperature
+    if multi_label:
+        loss = functional.binary_cross_entropy_with_logits(scaled, torch.from_numpy(truth.astype(float)))
+    else:
+        loss = functional.cross_entropy(scaled, torch.from_numpy(truth.argmax(axis=1)))
+    loss.backward()
+    assert temperature.grad.item() == pytest.approx(0, abs=1e-5)
+    assert fit.nll_after == pytest.approx(loss.item())
+
+
+def test_a_fit_to_flawless_cases_does_not_sharpen_the_answers():
+    truth = np.eye(4, dtype=bool)[np.arange(40) % 4]
+    fit = fit_temperature(truth * 2.0, truth, multi_label=False)
+    assert fit.temperature == 1
+    assert fit.note == "every validation case is answered right: the temperature is held at 1"
+    assert fit.nll_after == fit.nll_before
+
+
+def test_flawless_but_hesitant_labels_are_not_sharpened_either():
+    truth = np.eye(3, dtype=bool)[np.arange(30) % 3]
+    assert fit_temperature(np.where(truth, 0.3, -0.3), truth, multi_label=True).temperature == 1
+
+
+def test_answers_without_any_merit_reach_the_highest_temperature():
+    truth = np.eye(2, dtype=bool)[np.arange(40) % 2]
+    fit = fit_temperature(np.where(truth, -5.0, 5.0), truth, multi_label=False)
+    assert fit.temperature == 10
+    assert fit.note.startswith("at the highest allowed, 10")
+
+
+def test_nearly_flawless_hesitant_answers_reach_the_lowest_temperature():
+    truth = np.eye(2, dtype=bool)[np.zeros(2000, dtype=int)]
+    logits = np.where(truth, 0.01, -0.01)
+    logits[0] *= -1
+    fit = fit_temperature(logits, truth, multi_label=False)
+    assert (fit.temperature, fit.note) == (0.1, "at the lowest allowed: the temperature is held at 0.1")
+
+
+def test_a_few_cases_are_not_fitted():
+    fit = fit_temperature(*_exclusive(9, temperature=3.0), multi_label=False)
+    assert (fit.temperature, fit.note) == (1, "too few validation cases for a fit: 9, wanted 10")
+    assert fit.nll_before == fit.nll_after
