@@ -1,0 +1,1 @@
+"""Clinical measurements: named numbers with units from the label maps of a case (no torch)."""
