@@ -1,5 +1,6 @@
-"""Reading NIfTI, NRRD, MetaImage and single-file DICOM through SimpleITK."""
+"""Reading NIfTI, NRRD, MetaImage, single-file DICOM and pictures through SimpleITK."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -7,47 +8,94 @@ import SimpleITK as sitk
 
 from medweave.core.errors import DataError
 from medweave.preprocessing.readers.nifti import verify_nifti
+from medweave.preprocessing.readers.raster import (
+    Colour,
+    as_labels,
+    in_colour,
+    is_raster,
+    on_8_bit_scale,
+    verify_raster,
+    without_resolution,
+)
 
 
-def read_channels(path: Path, *, spatial_dims: int) -> list[sitk.Image]:
+@dataclass(frozen=True)
+class ImageHeader:
+    """What the header of an image file says.
+
+    Attributes:
+        spatial_dims: 2 or 3; a file with one slice is 2D, and a fourth axis is the channels.
+        pixel_type: Such as "8-bit unsigned integer".
+    """
+
+    spatial_dims: int
+    pixel_type: str
+
+
+def read_header(path: Path) -> ImageHeader | None:
+    """Read the header of an image file, or return None where ITK cannot."""
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError:
+        return None
+    size = reader.GetSize()
+    is_flat = len(size) == 2 or (len(size) == 3 and size[2] == 1)
+    pixel_type = sitk.GetPixelIDValueAsString(reader.GetPixelID()).removeprefix("vector of ")
+    return ImageHeader(2 if is_flat else 3, pixel_type)
+
+
+def read_channels(path: Path, *, spatial_dims: int, colour: Colour | None = None) -> list[sitk.Image]:
     """Read an image as one float32 scalar image a channel, all on one grid.
 
-    A further axis of the file (4D, or vector pixels) is the channel axis.
+    A further axis of the file (4D, or vector pixels) is the channel axis. Pictures have pixels of 1 mm, and those of
+    16 bits are read on the 8-bit scale.
 
     Args:
         path: The file.
         spatial_dims: 2 or 3. A 2D file where 3D is wanted is refused; a 3D file with one slice is 2D.
+        colour: What to make of a picture's channels, and whether to repeat the one of a grey image; None keeps them.
 
     Raises:
         DataError: The file is absent, unreadable, damaged, complex or of another dimension.
     """
     image = _read(path)
+    channels = [sitk.Cast(channel, sitk.sitkFloat32) for channel in _split(image, path, spatial_dims=spatial_dims)]
+    if is_raster(path):
+        channels = on_8_bit_scale(channels, pixel_type=image.GetPixelID())
+    if colour is None or (len(channels) > 1 and not is_raster(path)):
+        return channels
+    return in_colour(channels, colour)
+
+
+def _split(image: sitk.Image, path: Path, *, spatial_dims: int) -> list[sitk.Image]:
+    """Return the channels in the file's own numbers."""
     if image.GetDimension() == spatial_dims + 1 and (spatial_dims == 3 or image.GetSize()[2] == 1):
-        images = [image[..., channel] for channel in range(image.GetSize()[-1])]
-    elif image.GetDimension() == spatial_dims:
+        return [image[..., channel] for channel in range(image.GetSize()[-1])]
+    if image.GetDimension() == spatial_dims:
         count = image.GetNumberOfComponentsPerPixel()
-        images = [sitk.VectorIndexSelectionCast(image, channel) if count > 1 else image for channel in range(count)]
-    else:
-        raise DataError(
-            "an image has the wrong dimension",
-            where=path,
-            got=f"{image.GetDimension()}D, size {image.GetSize()}",
-            wanted=f"{spatial_dims}D",
-            fix=f"give {spatial_dims}D images, or set spatial_dims in the recipe.",
-        )
-    return [sitk.Cast(channel, sitk.sitkFloat32) for channel in images]
+        return [sitk.VectorIndexSelectionCast(image, channel) if count > 1 else image for channel in range(count)]
+    raise DataError(
+        "an image has the wrong dimension",
+        where=path,
+        got=f"{image.GetDimension()}D, size {image.GetSize()}",
+        wanted=f"{spatial_dims}D",
+        fix=f"give {spatial_dims}D images, or set spatial_dims in the recipe.",
+    )
 
 
 def read_label_map(path: Path, *, spatial_dims: int) -> sitk.Image:
-    """Read a label map as uint8.
+    """Read a label map as uint8; a black and white picture is a mask, whose white is 1.
 
     Raises:
         DataError: The file is unreadable, or holds values that are not whole numbers from 0 to 255.
     """
-    channels = read_channels(path, spatial_dims=spatial_dims)
-    if len(channels) != 1:
+    channels = _split(_read(path), path, spatial_dims=spatial_dims)
+    if len(channels) != 1 and not is_raster(path):
         raise DataError("a label map has several channels", where=path, got=len(channels), wanted=1)
-    values = sitk.GetArrayViewFromImage(channels[0])
+    label_map = as_labels(channels, path=path) if is_raster(path) else channels[0]
+    values = sitk.GetArrayViewFromImage(label_map)
     if not bool(((values >= 0) & (values <= 255) & (values == np.rint(values))).all()):
         raise DataError(
             "a label map holds values that are not labels",
@@ -56,7 +104,7 @@ def read_label_map(path: Path, *, spatial_dims: int) -> sitk.Image:
             wanted="whole numbers from 0 to 255",
             fix="write the labels as integers.",
         )
-    return sitk.Cast(channels[0], sitk.sitkUInt8)
+    return sitk.Cast(label_map, sitk.sitkUInt8)
 
 
 def _read(path: Path) -> sitk.Image:
@@ -64,6 +112,8 @@ def _read(path: Path) -> sitk.Image:
         raise DataError("image file not found", where=path, fix="check the path.")
     if path.stat().st_size == 0:
         raise DataError("image file has no content", where=path, fix="copy the file again.")
+    if is_raster(path):
+        verify_raster(path)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:
@@ -75,7 +125,7 @@ def _read(path: Path) -> sitk.Image:
     if "complex" in image.GetPixelIDTypeAsString():
         raise DataError("an image is complex", where=path, wanted="real numbers", fix="convert it to magnitude.")
     if not reader.HasMetaDataKey("vox_offset"):
-        return image
+        return without_resolution(image) if is_raster(path) else image
     return verify_nifti(image, path=path, header={key: reader.GetMetaData(key) for key in reader.GetMetaDataKeys()})
 
 

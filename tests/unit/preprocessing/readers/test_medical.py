@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from medweave.core.errors import DataError
 from medweave.preprocessing.geometry import to_array
-from medweave.preprocessing.readers.medical import read_channels, read_label_map
+from medweave.preprocessing.readers.medical import ImageHeader, read_channels, read_header, read_label_map
 
 AFFINE = np.array([[0, 0, 3.0, 1], [1.5, 0, 0, 2], [0, 2.0, 0, 3], [0, 0, 0, 1]])
 
@@ -77,6 +77,32 @@ def test_wrong_dimension_is_refused(tmp_path: Path, shape: tuple[int, ...], spat
     nibabel.save(nibabel.Nifti1Image(np.zeros(shape, np.float32), np.eye(4)), path)
     with pytest.raises(DataError, match=rf"wrong dimension .*a\.nii\.gz.*{got}.*wanted {spatial_dims}D"):
         read_channels(path, spatial_dims=spatial_dims)
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "header"),
+    [
+        ((5, 6, 7), np.int16, ImageHeader(3, "16-bit signed integer")),
+        ((5, 6, 7, 2), np.float32, ImageHeader(3, "32-bit float")),
+        ((5, 6, 1), np.uint8, ImageHeader(2, "8-bit unsigned integer")),
+        ((5, 6), np.uint8, ImageHeader(2, "8-bit unsigned integer")),
+    ],
+)
+def test_header_says_axes_and_pixel_type(
+    tmp_path: Path, shape: tuple[int, ...], dtype: type[np.generic], header: ImageHeader
+) -> None:
+    nibabel.save(nibabel.Nifti1Image(np.zeros(shape, dtype), np.eye(4)), tmp_path / "a.nii.gz")
+    assert read_header(tmp_path / "a.nii.gz") == header
+
+
+def test_header_of_vector_pixels_has_the_type_of_one(tmp_path: Path) -> None:
+    sitk.WriteImage(sitk.GetImageFromArray(np.zeros((4, 5, 3), np.uint8), isVector=True), tmp_path / "a.png")
+    assert read_header(tmp_path / "a.png") == ImageHeader(2, "8-bit unsigned integer")
+
+
+def test_file_that_is_no_image_has_no_header(tmp_path: Path) -> None:
+    (tmp_path / "a.nii").write_text("dear")
+    assert read_header(tmp_path / "a.nii") is None
 
 
 def test_absent_file_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,127 @@
+"""Pictures (PNG, JPEG, BMP, TIFF): their colours, their bit depths, and the damage that ITK hides.
+
+ITK reads the missing part of a truncated JPEG as grey and of a truncated BMP as black, and says nothing.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import SimpleITK as sitk
+from PIL import Image
+
+from medweave.core.errors import DataError
+from medweave.core.logging import get_logger
+
+logger = get_logger(__name__)
+
+Colour = Literal["grey", "rgb"]
+
+JPEG_SUFFIXES = (".jpg", ".jpeg")
+RASTER_SUFFIXES = (".png", *JPEG_SUFFIXES, ".bmp", ".tif", ".tiff")
+PNG_START, PNG_END = b"\x89PNG", b"IEND\xaeB`\x82"
+#: Weights of red, green and blue in the brightness (ITU-R BT.601-7, 2.5.1).
+LUMA = (0.299, 0.587, 0.114)
+#: Steps of the 16-bit scale in one of the 8-bit scale: white is 65535 and 255.
+STEPS_OF_16_BIT = 257.0
+
+
+def is_raster(path: Path) -> bool:
+    """Tell by its suffix whether a file is a picture."""
+    return path.suffix.lower() in RASTER_SUFFIXES
+
+
+def verify_raster(path: Path) -> None:
+    """Refuse a picture whose file ends early.
+
+    Raises:
+        DataError: It does, or is no such picture at all.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".png":
+        content = path.read_bytes()
+        if content.startswith(PNG_START) and PNG_END not in content:
+            raise DataError("image file is truncated", where=path, got="no end mark", fix="copy the file again.")
+    if suffix in (*JPEG_SUFFIXES, ".bmp"):
+        try:
+            with Image.open(path) as picture:
+                picture.load()
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            is_truncated = "truncated" in str(error)
+            raise DataError(
+                "image file is truncated" if is_truncated else "image file cannot be read",
+                where=path,
+                got=str(error).removesuffix(f" '{path}'"),
+                fix="copy the file again or convert it.",
+            ) from error
+
+
+def without_resolution(image: sitk.Image) -> sitk.Image:
+    """Return a picture with pixels of 1 mm: what its file says of dots per inch is about printing."""
+    image.SetSpacing((1.0,) * image.GetDimension())
+    return image
+
+
+def on_8_bit_scale(channels: Sequence[sitk.Image], *, pixel_type: int) -> list[sitk.Image]:
+    """Return 16-bit channels on the scale from 0 to 255, with fractions, and others as they are.
+
+    Args:
+        channels: Float32 images.
+        pixel_type: SimpleITK's pixel type of the file.
+    """
+    if pixel_type not in (sitk.sitkUInt16, sitk.sitkVectorUInt16):
+        return list(channels)
+    _say_once("16-bit pictures are read on the 8-bit scale (divided by 257)")
+    return [channel / STEPS_OF_16_BIT for channel in channels]
+
+
+def in_colour(channels: Sequence[sitk.Image], colour: Colour) -> list[sitk.Image]:
+    """Return a picture as one channel of brightness or three of red, green and blue; opacity is dropped.
+
+    Args:
+        channels: One (grey), three or four (with opacity) float32 images.
+        colour: grey takes the luma of ITU-R BT.601; rgb repeats the channel of a grey picture.
+    """
+    seen = list(channels[:3])
+    if colour == "rgb":
+        return seen * 3 if len(seen) == 1 else seen
+    if len(seen) == 1:
+        return seen
+    _say_once("colour pictures are converted to grey (ITU-R BT.601)")
+    parts = [weight * sitk.Cast(part, sitk.sitkFloat64) for weight, part in zip(LUMA, seen, strict=True)]
+    return [sitk.Cast(parts[0] + parts[1] + parts[2], sitk.sitkFloat32)]
+
+
+def as_labels(channels: Sequence[sitk.Image], *, path: Path) -> sitk.Image:
+    """Return the labels that a picture shows.
+
+    A picture of black and white alone is a mask: white becomes 1. JPEG keeps no labels apart from black and white,
+    and blurs those; it is cut at half.
+
+    Args:
+        channels: Of the picture, in its own numbers.
+        path: The file.
+
+    Raises:
+        DataError: The picture is in colour.
+    """
+    seen = [sitk.GetArrayViewFromImage(channel) for channel in channels[:3]]
+    if any(not np.array_equal(seen[0], other) for other in seen[1:]):
+        raise DataError(
+            "a label map is in colour",
+            where=path,
+            wanted="one number a pixel",
+            fix="write it as a grey picture whose values are the labels.",
+        )
+    if path.suffix.lower() in JPEG_SUFFIXES:
+        return channels[0] >= (np.iinfo(np.uint8).max + 1) / 2
+    if np.isin(seen[0], (0, np.iinfo(np.uint8).max)).all() or np.isin(seen[0], (0, np.iinfo(np.uint16).max)).all():
+        return channels[0] > 0
+    return channels[0]
+
+
+@cache
+def _say_once(message: str) -> None:
+    logger.info(message)
