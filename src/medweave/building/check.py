@@ -9,6 +9,7 @@ from torch import nn
 from medweave.augmentation.augmentation import AUGMENTATIONS, SampleKeys
 from medweave.building.components import build_component, component_parameters, component_problems
 from medweave.building.model import ENCODER_ARGUMENTS, FUSION_ARGUMENTS, HEAD_ARGUMENTS, build_model
+from medweave.building.study import patch_sizes
 from medweave.building.training import LOSS_ARGUMENTS, LOSS_EXTRAS, build_loss, build_optimizer, build_scheduler
 from medweave.core.errors import RecipeError
 from medweave.core.registry import Registry, load_plugins
@@ -51,6 +52,7 @@ def complete_recipe(recipe: Recipe, source: object) -> Recipe:
     """
     load_plugins(list(recipe.plugins))
     problems = [problem for entry in _entries(recipe) for problem in _entry_problems(entry)]
+    problems += _kind_problems(recipe)
     if not problems:
         problems += _building_problems(recipe)
     problems += _size_problems(recipe)
@@ -81,6 +83,20 @@ def _entry_problems(entry: Entry) -> list[str]:
     weight = component.parameters.get("weight", 1.0) if "weight" in extra else 1.0
     if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < math.inf:
         problems.append(f"{key}.weight: must be a number of at least 0, got {weight!r}")
+    return problems
+
+
+def _kind_problems(recipe: Recipe) -> list[str]:
+    """Return heads and losses that are made for another kind of task."""
+    problems = []
+    for section, registry, table in (("model.heads", HEADS, recipe.model.heads), ("losses", LOSSES, recipe.losses)):
+        for name, component in table.items():
+            wanted = recipe.data.heads[name].kind
+            if component.name in registry.names() and registry.get(component.name).kind != wanted:
+                fitting = [other for other in registry.names() if registry.get(other).kind == wanted]
+                problems.append(
+                    f"{section}.{name}: {component.name!r} is not for {wanted}; one of {', '.join(fitting)}"
+                )
     return problems
 
 
@@ -117,7 +133,8 @@ def _size_problems(recipe: Recipe) -> list[str]:
             (f"preprocessing.{name}.{field}", getattr(recipe.preprocessing.get(name), field, None))
             for field in ("spacing_mm", "size_voxels")
         ]
-        sizes.append(("patches.size_voxels", recipe.patches.size_voxels if recipe.patches else None))
+        if recipe.patches and recipe.patches.size_voxels != "auto":
+            sizes.append(("patches.size_voxels", patch_sizes(recipe.patches, recipe.data.inputs)[name]))
         problems += [
             f"{key}: input {name!r} has {source.spatial_dims} axes, got {list(size)}"
             for key, size in sizes

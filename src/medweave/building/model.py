@@ -2,6 +2,7 @@
 
 from medweave.building.components import build_component
 from medweave.models.encoders.encoder import ENCODERS
+from medweave.models.features import FeatureChannels
 from medweave.models.fusion.fusion import FUSIONS
 from medweave.models.heads.head import HEADS
 from medweave.models.multitask import MultiTaskModel
@@ -10,7 +11,14 @@ from medweave.recipes.schema import Recipe
 #: Arguments of each kind of component that the builder gives.
 ENCODER_ARGUMENTS = ("in_channels", "spatial_dims")
 FUSION_ARGUMENTS = ("channels",)
-HEAD_ARGUMENTS = ("channels", "strides", "structures", "spatial_dims")
+HEAD_ARGUMENTS = ("channels", "strides", "structures", "spatial_dims", "sources", "make_fusion", "classes")
+
+
+def input_of_head(recipe: Recipe, head: str) -> tuple[str, str]:
+    """Return the input that a segmentation head is drawn on, and the image of it on whose grid its label map lies."""
+    inputs = recipe.data.inputs
+    image_name = recipe.data.segmentation_heads[head].of or next(iter(inputs.values())).channels[0]
+    return next(name for name, source in inputs.items() if image_name in source.channels), image_name
 
 
 def build_model(recipe: Recipe) -> MultiTaskModel:
@@ -22,26 +30,41 @@ def build_model(recipe: Recipe) -> MultiTaskModel:
     inputs = recipe.data.inputs
     encoders = {
         name: build_component(
-            component,
-            ENCODERS,
-            in_channels=len(inputs[name].channels),
-            spatial_dims=inputs[name].spatial_dims,
+            recipe.model.encoders[name], ENCODERS, in_channels=source.n_channels, spatial_dims=source.spatial_dims
         )
-        for name, component in recipe.model.encoders.items()
+        for name, source in inputs.items()
     }
-    fusion = build_component(
-        recipe.model.fusion, FUSIONS, channels={name: encoder.channels for name, encoder in encoders.items()}
-    )
-    first = next(iter(encoders))
-    heads = {
+    drawn_on = {name: input_of_head(recipe, name)[0] for name in recipe.data.segmentation_heads}
+    segmentation_heads = {
         name: build_component(
-            component,
+            recipe.model.heads[name],
             HEADS,
-            channels=fusion.out_channels,
-            strides=encoders[first].strides,
-            structures=len(recipe.data.heads[name].structures),
-            spatial_dims=inputs[first].spatial_dims,
+            channels=encoders[drawn_on[name]].channels,
+            strides=encoders[drawn_on[name]].strides,
+            structures=len(head.structures),
+            spatial_dims=inputs[drawn_on[name]].spatial_dims,
         )
-        for name, component in recipe.model.heads.items()
+        for name, head in recipe.data.segmentation_heads.items()
     }
-    return MultiTaskModel(encoders=encoders, fusion=fusion, heads=heads)
+    sources = FeatureChannels(
+        pyramids={name: encoder.channels for name, encoder in encoders.items()},
+        decoded={name: head.decoded_channels for name, head in segmentation_heads.items()},
+        activations={name: head.activation for name, head in segmentation_heads.items()},
+        inputs=drawn_on,
+    )
+    classification_heads = {
+        name: build_component(
+            recipe.model.heads[name],
+            HEADS,
+            sources=sources,
+            make_fusion=lambda channels: build_component(recipe.model.fusion, FUSIONS, channels=channels),
+            classes=len(head.classes),
+        )
+        for name, head in recipe.data.classification_heads.items()
+    }
+    return MultiTaskModel(
+        encoders=encoders,
+        segmentation_heads=segmentation_heads,
+        classification_heads=classification_heads,
+        drawn_on=drawn_on,
+    )

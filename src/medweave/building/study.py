@@ -1,9 +1,10 @@
 """From the recipe's data sections to what a study reads."""
 
-import numpy as np
+from collections.abc import Iterable, Mapping, Sequence
 
+from medweave.building.model import input_of_head
 from medweave.data.fingerprint import Fingerprint
-from medweave.data.study import InputSource, SegmentationSource, StudySource
+from medweave.data.study import InputSource, SegmentationSource, StudySource, TargetSource
 from medweave.preprocessing.intensity import IntensityNormalisation
 from medweave.preprocessing.pipeline import ForegroundCrop, Preprocessor
 from medweave.recipes.schema import Input, Patches, Preprocessing, Recipe
@@ -31,29 +32,55 @@ def without_auto_spacing(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update={"preprocessing": sections})
 
 
-def resolve_patch_size(recipe: Recipe, largest_size_voxels: tuple[int, ...], divisor: int) -> Recipe:
-    """Replace `patches.size_voxels: auto` by the largest preprocessed training case, rounded up to the network's step.
+def resolve_patch_sizes(
+    recipe: Recipe, largest_size_voxels: Mapping[str, Sequence[int]], divisors: Mapping[str, Sequence[int]]
+) -> Recipe:
+    """Replace `patches.size_voxels: auto` by the largest preprocessed training case of each input.
 
-    A recipe without patches gets the same, that is whole cases.
+    Sizes are rounded up to the network's step. A recipe without patches gets the same, that is whole cases.
+
+    Args:
+        recipe: The recipe.
+        largest_size_voxels: Over the training cases, by input.
+        divisors: What each axis of each input must be a multiple of.
     """
     patches = recipe.patches or Patches(foreground=0.0)
-    size = largest_size_voxels if patches.size_voxels == "auto" else patches.size_voxels
-    rounded = tuple(int(np.ceil(count / divisor) * divisor) for count in size)
+    wanted = largest_size_voxels if patches.size_voxels == "auto" else patch_sizes(patches, recipe.data.inputs)
+    rounded = {
+        name: tuple(-(-count // divisor) * divisor for count, divisor in zip(size, divisors[name], strict=True))
+        for name, size in wanted.items()
+    }
     return recipe.model_copy(update={"patches": patches.model_copy(update={"size_voxels": rounded})})
+
+
+def patch_sizes(patches: Patches | None, inputs: Iterable[str]) -> dict[str, tuple[int, ...]]:
+    """Return the size of a patch of each input; `auto` must be resolved."""
+    if patches is None or patches.size_voxels == "auto":
+        message = "patches.size_voxels is still auto; call resolve_patch_sizes first"
+        raise ValueError(message)
+    sizes = patches.size_voxels
+    return dict(sizes) if isinstance(sizes, dict) else dict.fromkeys(inputs, sizes)
 
 
 def build_study_source(recipe: Recipe) -> StudySource:
     """Return what the study reads of each case; every `auto` must be resolved."""
     inputs = {
-        name: InputSource(source.channels, _build_preprocessor(source, recipe.preprocessing.get(name, Preprocessing())))
+        name: InputSource(
+            source.channels,
+            _build_preprocessor(source, recipe.preprocessing.get(name, Preprocessing())),
+            source.colour,
+        )
         for name, source in recipe.data.inputs.items()
     }
     heads = {}
-    for name, head in recipe.data.heads.items():
-        image_name = head.of or next(iter(recipe.data.inputs.values())).channels[0]
-        input_name = next(key for key, source in recipe.data.inputs.items() if image_name in source.channels)
+    for name, head in recipe.data.segmentation_heads.items():
+        input_name, image_name = input_of_head(recipe, name)
         heads[name] = SegmentationSource(input_name, image_name, head.structures)
-    return StudySource(inputs, heads)
+    targets = {
+        name: TargetSource(head.target or name, head.classes, ignore=head.ignore, multi_label=head.multi_label)
+        for name, head in recipe.data.classification_heads.items()
+    }
+    return StudySource(inputs, heads, targets)
 
 
 def _build_preprocessor(source: Input, section: Preprocessing) -> Preprocessor:

@@ -1,35 +1,49 @@
 """From the recipe to what a training step is made of."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from torch import nn, optim
 from torch.optim.lr_scheduler import LRScheduler
 
 from medweave.augmentation.augmentation import AUGMENTATIONS, AugmentationPipeline, SampleKeys
 from medweave.building.components import build_component
+from medweave.building.study import patch_sizes
 from medweave.data.dataset import InputLayout
 from medweave.data.study import StudySource
 from medweave.losses.loss import LOSSES, MultiTaskLoss, WeightedLoss
 from medweave.models.multitask import MultiTaskModel
 from medweave.optimization.optimizers import OPTIMIZERS
 from medweave.optimization.schedulers import SCHEDULERS, Course
-from medweave.recipes.schema import Recipe
+from medweave.recipes.schema import Recipe, SegmentationHead
 
-LOSS_ARGUMENTS = ("structures", "activation")
+LOSS_ARGUMENTS = ("structures", "activation", "class_counts", "multi_label")
 #: Keys of a loss in a recipe that are not for the loss itself.
 LOSS_EXTRAS = ("weight",)
 
 
-def build_loss(recipe: Recipe, model: MultiTaskModel) -> MultiTaskLoss:
-    """Build the weighted sum of the heads' losses."""
+def build_loss(
+    recipe: Recipe, model: MultiTaskModel, *, class_counts: Mapping[str, Sequence[int]] | None = None
+) -> MultiTaskLoss:
+    """Build the weighted sum of the heads' losses.
+
+    Args:
+        recipe: The recipe.
+        model: The network, for the activations of its heads.
+        class_counts: Training cases of each class, by classification head; by default as many of each.
+    """
     terms = {}
     for name, component in recipe.losses.items():
-        loss = build_component(
-            component,
-            LOSSES,
-            structures=len(recipe.data.heads[name].structures),
-            activation=model.heads[name].activation,
-        )
+        head = recipe.data.heads[name]
+        given: dict[str, object]
+        if isinstance(head, SegmentationHead):
+            given = {
+                "structures": len(head.structures),
+                "activation": model.segmentation_heads[name].activation,
+            }
+        else:
+            counts = (class_counts or {}).get(name, (1,) * len(head.classes))
+            given = {"class_counts": counts, "multi_label": head.multi_label}
+        loss = build_component(component, LOSSES, **given)
         terms[name] = WeightedLoss(loss, float(component.parameters.get("weight", 1.0)))
     return MultiTaskLoss(terms)
 
@@ -48,18 +62,16 @@ def build_scheduler(recipe: Recipe, optimizer: optim.Optimizer, course: Course) 
 
 def build_sample_layouts(recipe: Recipe, source: StudySource) -> Mapping[str, InputLayout]:
     """Return what a training sample holds of each input; patch sizes must be resolved."""
-    if recipe.patches is None or recipe.patches.size_voxels == "auto":
-        message = "patches.size_voxels is still auto; call resolve_patch_size first"
-        raise ValueError(message)
+    sizes = patch_sizes(recipe.patches, recipe.data.inputs)
     layouts = {}
     for name, entry in recipe.data.inputs.items():
         heads = tuple(head for head, reads in source.heads.items() if reads.input_name == name)
         keys = SampleKeys(images=(name,), label_maps=heads, spatial_dims=entry.spatial_dims)
         transforms = [build_component(component, AUGMENTATIONS, keys) for component in recipe.augmentation]
         layouts[name] = InputLayout(
-            channels=len(entry.channels),
+            channels=entry.n_channels,
             heads=heads,
-            patch_size_voxels=recipe.patches.size_voxels,
+            patch_size_voxels=sizes[name],
             augment=AugmentationPipeline(transforms) if transforms else None,
         )
     return layouts

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from medweave.data.preparation import PreparedCase
+from medweave.data.preparation import PreparedCase, Target
 
 #: Transforms the image and label maps of one input, given a seed.
 Augment = Callable[..., dict[str, Tensor]]
@@ -21,13 +21,16 @@ class Batch(TypedDict):
 
     Keys:
         images: (B, C, *spatial) float32 of each input; zeros where not present.
-        label_maps: (B, *spatial) int64 of each head; zeros where not present.
+        label_maps: (B, *spatial) int64 of each segmentation head; zeros where not present.
+        targets: Of each classification head, (B,) int64, or (B, classes) float32 with several labels a case; zeros
+            where not present.
         present: (B,) bool of each input and head.
         case_ids: B names.
     """
 
     images: dict[str, Tensor]
     label_maps: dict[str, Tensor]
+    targets: dict[str, Tensor]
     present: dict[str, Tensor]
     case_ids: list[str]
 
@@ -59,10 +62,19 @@ class TrainingDataset(Dataset[Batch]):
         cases: Prepared training cases.
         inputs: What a sample holds of each input.
         foreground: Share of the patches that are centred on a voxel of a structure.
+        targets: Target of each classification head where a case has none.
     """
 
-    def __init__(self, cases: Sequence[PreparedCase], *, inputs: Mapping[str, InputLayout], foreground: float) -> None:
+    def __init__(
+        self,
+        cases: Sequence[PreparedCase],
+        *,
+        inputs: Mapping[str, InputLayout],
+        foreground: float,
+        targets: Mapping[str, Target] | None = None,
+    ) -> None:
         self.cases = list(cases)
+        self.no_targets = dict(targets or {})
         self.inputs = dict(inputs)
         self.foreground = foreground
 
@@ -74,9 +86,12 @@ class TrainingDataset(Dataset[Batch]):
         case = self.cases[position]
         arrays = case.arrays()
         rng = np.random.default_rng(seed)
-        sample = Batch(images={}, label_maps={}, present={}, case_ids=[case.case_id])
+        sample = Batch(images={}, label_maps={}, targets={}, present={}, case_ids=[case.case_id])
         for name, layout in self.inputs.items():
             self._add_input(sample, name, layout, arrays, rng)
+        for head, nothing in self.no_targets.items():
+            sample["targets"][head] = torch.tensor([case.targets.get(head, nothing)])
+            sample["present"][head] = torch.tensor([head in case.targets])
         return sample
 
     def _add_input(
@@ -159,6 +174,7 @@ def collate(samples: Sequence[Batch]) -> Batch:
     return Batch(
         images=join([sample["images"] for sample in samples]),
         label_maps=join([sample["label_maps"] for sample in samples]),
+        targets=join([sample["targets"] for sample in samples]),
         present=join([sample["present"] for sample in samples]),
         case_ids=[case_id for sample in samples for case_id in sample["case_ids"]],
     )

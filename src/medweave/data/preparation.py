@@ -1,8 +1,8 @@
 """Preprocessing every case of a part of the index into the store, once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from medweave.preprocessing.cache import ArrayStore
 from medweave.preprocessing.geometry import Grid
 from medweave.preprocessing.pipeline import Preprocessed
 
+#: The class of a case, or 0 or 1 for each class.
+Target = int | tuple[float, ...]
 #: Voxels remembered for each structure, as centres of foreground patches.
 FOREGROUND_VOXELS = 2000
 
@@ -28,11 +30,14 @@ class PreparedCase:
         case_id: Of the case.
         store_root: Folder of the store.
         key: Of the case's arrays.
+        targets: Of each classification head that the case has the truth of: the index of its class, or (multi-label) 0
+            or 1 for each class.
     """
 
     case_id: str
     store_root: Path
     key: str
+    targets: Mapping[str, Target] = field(default_factory=dict)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays.
@@ -101,7 +106,9 @@ def prepare(
         if is_new:
             store.save(key, _compute(case, source))
         on_case()
-        return PreparedCase(case.case_id, store.root, key), is_new
+        encoded = {name: target.encode(case) for name, target in source.targets.items()}
+        targets = {name: value for name, value in encoded.items() if value is not None}
+        return PreparedCase(case.case_id, store.root, key, targets), is_new
 
     with ThreadPoolExecutor(max_workers=max(workers, 1)) as pool:
         results = list(pool.map(work, cases))

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 import SimpleITK as sitk
 
@@ -19,6 +20,12 @@ class InputSource:
 
     image_names: tuple[str, ...]
     preprocessor: Preprocessor
+    colour: Literal["grey", "rgb"] = "grey"
+
+    @property
+    def n_channels(self) -> int:
+        """Channels of the array that the network sees."""
+        return len(self.image_names) * (3 if self.colour == "rgb" else 1)
 
 
 @dataclass(frozen=True)
@@ -31,16 +38,67 @@ class SegmentationSource:
 
 
 @dataclass(frozen=True)
+class TargetSource:
+    """A classification head: the target that it answers.
+
+    Attributes:
+        target: Name of the target in the index.
+        classes: Names of the classes, in the order of the logits.
+        ignore: Classes whose cases count as having no target.
+        multi_label: Whether a case may have several classes, written `A|B`, or none, written as an empty name.
+    """
+
+    target: str
+    classes: tuple[str, ...]
+    ignore: tuple[str, ...] = ()
+    multi_label: bool = False
+
+    def names(self, case: Case) -> tuple[str, ...] | None:
+        """Return the case's classes, or None where it has no target.
+
+        Raises:
+            DataError: A class is not one of the head's.
+        """
+        written = case.targets.get(self.target)
+        if written is None:
+            return None
+        names = tuple(name for name in written.split("|") if name) if self.multi_label else (written,)
+        if any(name in self.ignore for name in names):
+            return None
+        for name in names:
+            if name not in self.classes:
+                raise DataError(
+                    f"target {self.target!r} has a class that the recipe does not know",
+                    where=f"case {case.case_id}",
+                    got=name,
+                    wanted=", ".join(self.classes),
+                    fix="correct the label, or name the class in the head's `classes` or `ignore`.",
+                )
+        return names
+
+    def encode(self, case: Case) -> int | tuple[float, ...] | None:
+        """Return the index of the case's class (multi-label: 0 or 1 for each class), or None without a target."""
+        names = self.names(case)
+        if names is None:
+            return None
+        if self.multi_label:
+            return tuple(float(name in names) for name in self.classes)
+        return self.classes.index(names[0])
+
+
+@dataclass(frozen=True)
 class StudySource:
     """Everything that a study reads of a case.
 
     Attributes:
         inputs: By input name.
-        heads: By head name.
+        heads: By segmentation head.
+        targets: By classification head.
     """
 
     inputs: Mapping[str, InputSource]
     heads: Mapping[str, SegmentationSource]
+    targets: Mapping[str, TargetSource] = field(default_factory=dict)
 
     def check(self, index: DatasetIndex) -> None:
         """Refuse an index that lacks an image or label map name of the study in every case.
@@ -65,6 +123,25 @@ class StudySource:
                     got=f"label maps of {', '.join(index.label_map_names) or 'nothing'}",
                     fix=f"set data.heads.{name}.of to a name from that list.",
                 )
+        known = sorted({target for case in index.cases for target in case.targets})
+        for name, target in self.targets.items():
+            if target.target not in known:
+                raise DataError(
+                    f"no case has the target {target.target!r} of head {name!r}",
+                    where=index.root,
+                    got=f"targets {', '.join(known) or 'none'}",
+                    fix=f"set data.heads.{name}.target to a name from that list.",
+                )
+            for case in index.cases:
+                target.names(case)
+
+    def is_usable(self, case: Case) -> bool:
+        """Tell whether the case has an input and the truth of a head."""
+        if not any(self.has_input(case, name) for name in self.inputs):
+            return False
+        return any(head.image_name in case.label_maps for head in self.heads.values()) or any(
+            target.names(case) is not None for target in self.targets.values()
+        )
 
     def has_input(self, case: Case, name: str) -> bool:
         """Tell whether the case has every image of an input."""

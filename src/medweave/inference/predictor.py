@@ -1,6 +1,6 @@
 """The Predictor: from the files of a case to its answers. Nothing else predicts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -10,16 +10,18 @@ import SimpleITK as sitk
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
+from scipy import special
 
 from medweave.building.check import complete_recipe
 from medweave.building.model import build_model
-from medweave.building.study import build_study_source
+from medweave.building.study import build_study_source, patch_sizes
 from medweave.core.errors import DataError, RunError
 from medweave.data.case import Case
 from medweave.data.study import StudySource
 from medweave.inference.backends.torch import TorchBackend, to_channels_last
 from medweave.inference.postprocessing import probabilities, restore_segmentation
-from medweave.inference.sliding_window import average_over_flips, infer_by_window
+from medweave.inference.sliding_window import infer_by_window
+from medweave.inference.whole_case import Network, average_over_flips, infer_whole
 from medweave.models.multitask import MultiTaskModel
 from medweave.preprocessing.pipeline import Preprocessed
 from medweave.recipes.loader import load_recipe
@@ -31,14 +33,14 @@ class Backend(Protocol):
     """What runs the network on a batch of arrays."""
 
     @property
-    def size_divisor(self) -> int:
-        """The number that every axis of a batch must be a multiple of."""
+    def size_divisors(self) -> Mapping[str, Sequence[int]]:
+        """The number that each axis of each input must be a multiple of."""
         ...
 
     def __call__(
         self, images: Mapping[str, NDArray[np.float32]], present: Mapping[str, NDArray[np.bool_]]
     ) -> dict[str, NDArray[np.float32]]:
-        """Return the logits of each head, (B, channels, *spatial)."""
+        """Return the logits of each head, (B, channels, *spatial) or (B, classes)."""
         ...
 
 
@@ -75,11 +77,56 @@ class SegmentationPrediction:
 
 
 @dataclass(frozen=True)
+class ClassificationHeadInfo:
+    """What the answer of a classification head means.
+
+    Attributes:
+        classes: Names of the classes, in the order of the logits.
+        multi_label: Whether each class is answered by itself (sigmoid) or one excludes the others (softmax).
+        temperature: Divides the logits, fitted on the validation part (Guo et al., ICML 2017).
+    """
+
+    classes: tuple[str, ...]
+    multi_label: bool = False
+    temperature: float = 1.0
+
+    def probabilities(self, logits: NDArray[np.float32]) -> dict[str, float]:
+        """Return the probability of each class from its logits (classes,)."""
+        scaled = logits.astype(np.float64) / self.temperature
+        values = special.expit(scaled) if self.multi_label else special.softmax(scaled)
+        return {name: float(value) for name, value in zip(self.classes, values, strict=True)}
+
+
+@dataclass(frozen=True)
+class ClassificationPrediction:
+    """The answer of a classification head.
+
+    Attributes:
+        probabilities: Of each class.
+        classes: The likeliest class; with several labels a case, every class of at least one half.
+        logits: (classes,) float32, before the temperature.
+    """
+
+    probabilities: Mapping[str, float]
+    classes: tuple[str, ...]
+    logits: NDArray[np.float32] = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Prediction:
-    """The answers to a case, by head."""
+    """The answers to a case.
+
+    Attributes:
+        case_id: The case.
+        segmentations: By segmentation head; one whose input the case lacks has no answer.
+        classifications: By classification head.
+        missing_inputs: Inputs that the case lacks.
+    """
 
     case_id: str
     segmentations: Mapping[str, SegmentationPrediction]
+    classifications: Mapping[str, ClassificationPrediction] = field(default_factory=dict)
+    missing_inputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,13 +134,13 @@ class WindowSettings:
     """How the window slides.
 
     Attributes:
-        size_voxels: Of the window.
+        size_voxels: Of the window of each input.
         overlap: Share of a window that overlaps the next.
         flips: Average over mirrored copies.
         largest_component: Keep only the largest component of each structure.
     """
 
-    size_voxels: tuple[int, ...]
+    size_voxels: Mapping[str, tuple[int, ...]]
     overlap: float = 0.5
     flips: bool = False
     largest_component: bool = False
@@ -104,7 +151,8 @@ class Predictor:
 
     Args:
         source: What the network reads of a case.
-        heads: What its answers mean.
+        segmentation_heads: What its label maps mean.
+        classification_heads: What its classes mean.
         backend: Runs the network.
         window: How the window slides.
     """
@@ -113,12 +161,14 @@ class Predictor:
         self,
         *,
         source: StudySource,
-        heads: Mapping[str, SegmentationHeadInfo],
+        segmentation_heads: Mapping[str, SegmentationHeadInfo],
+        classification_heads: Mapping[str, ClassificationHeadInfo],
         backend: Backend,
         window: WindowSettings,
     ) -> None:
         self.source = source
-        self.segmentation_heads = heads
+        self.segmentation_heads = segmentation_heads
+        self.classification_heads = classification_heads
         self.backend = backend
         self.window = window
 
@@ -132,24 +182,49 @@ class Predictor:
         Raises:
             DataError: A file cannot be used or an input is missing.
         """
-        inputs = {name: self._read(case, name) for name in self.source.inputs}
+        inputs = self._read(case)
         return self.finish(case.case_id, self.logits(inputs), inputs, keep_probabilities=keep_probabilities)
 
     def logits(self, inputs: Mapping[str, Preprocessed]) -> dict[str, NDArray[np.float32]]:
-        """Return the logits (channels, *spatial) of each head on the preprocessed grid."""
-        ((name, preprocessed),) = inputs.items()
+        """Return the logits of each head: (channels, *spatial) on the preprocessed grid, or (classes,).
 
-        def network(batch: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-            return self.backend({name: batch}, {name: np.ones(len(batch), np.bool_)})
+        A study of one input with segmentations only goes by sliding window. A class is answered for the whole case, so
+        any other study takes whole images in one pass.
 
-        spatial_dims = preprocessed.grid.spatial_dims
-        return infer_by_window(
-            preprocessed.image,
-            average_over_flips(network, spatial_dims) if self.window.flips else network,
-            window_voxels=self.window.size_voxels,
-            overlap=self.window.overlap,
-            divisor=self.backend.size_divisor,
-        )
+        Args:
+            inputs: Those that the case has.
+        """
+        if len(self.source.inputs) == 1 and not self.classification_heads:
+            ((name, preprocessed),) = inputs.items()
+            network = self._network([name], preprocessed.grid.spatial_dims)
+            return infer_by_window(
+                preprocessed.image,
+                lambda window: network({name: window}),
+                window_voxels=self.window.size_voxels[name],
+                overlap=self.window.overlap,
+                divisor=self.backend.size_divisors[name],
+            )
+        images = {name: inputs[name].image if name in inputs else self._absent(name) for name in self.source.inputs}
+        network = self._network(list(inputs), max(image.ndim - 1 for image in images.values()))
+        logits = infer_whole(images, network, divisors=self.backend.size_divisors)
+        for head, info in self.segmentation_heads.items():
+            if info.input_name in inputs:
+                size = inputs[info.input_name].image.shape[1:]
+                logits[head] = logits[head][(slice(None), *(slice(count) for count in size))]
+        return logits
+
+    def _network(self, present: Sequence[str], spatial_dims: int) -> Network:
+        """Return the network as a function of the images alone."""
+        flags = {name: np.array([name in present]) for name in self.source.inputs}
+
+        def run(images: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+            return self.backend(images, flags)
+
+        return average_over_flips(run, spatial_dims) if self.window.flips else run
+
+    def _absent(self, name: str) -> NDArray[np.float32]:
+        """Return what stands in for an absent input; the network is told to ignore it."""
+        return np.zeros((self.source.inputs[name].n_channels, *self.window.size_voxels[name]), np.float32)
 
     def finish(
         self,
@@ -162,6 +237,8 @@ class Predictor:
         """Turn logits into answers on the native grid."""
         segmentations = {}
         for name, head in self.segmentation_heads.items():
+            if head.input_name not in inputs:
+                continue
             preprocessed = inputs[head.input_name]
             label_map, kept = restore_segmentation(
                 probabilities(logits[name], head.activation),
@@ -175,7 +252,9 @@ class Predictor:
             volume_ml = preprocessed.native_grid.voxel_volume_ml
             volumes = {structure: float(counts[value] * volume_ml) for structure, value in head.structures.items()}
             segmentations[name] = SegmentationPrediction(label_map, volumes, kept)
-        return Prediction(case_id, segmentations)
+        classifications = {name: _classify(head, logits[name]) for name, head in self.classification_heads.items()}
+        missing = tuple(name for name in self.source.inputs if name not in inputs)
+        return Prediction(case_id, segmentations, classifications, missing)
 
     def image_path(self, case: Case, head: str) -> Path:
         """Return the image on whose grid a head's label map lies."""
@@ -185,42 +264,65 @@ class Predictor:
         """Return the true label map of a head, or None where the case has none."""
         return case.label_maps.get(self.segmentation_heads[head].image_name)
 
-    def _read(self, case: Case, name: str) -> Preprocessed:
-        if not self.source.has_input(case, name):
-            wanted = ", ".join(self.source.inputs[name].image_names)
+    def _read(self, case: Case) -> dict[str, Preprocessed]:
+        """Read the inputs that the case has; the only one, or all of several, must not be missing."""
+        having = [name for name in self.source.inputs if self.source.has_input(case, name)]
+        if not having:
+            names = [image_name for source in self.source.inputs.values() for image_name in source.image_names]
             raise DataError(
-                f"input {name!r} is missing",
+                "the case has no input of the model",
                 where=f"case {case.case_id}",
                 got=f"images {', '.join(case.images) or 'none'}",
-                wanted=wanted,
+                wanted=", ".join(names),
+                fix="name its images as the model does.",
             )
-        return self.source.read_input(case, name)
+        return {name: self.source.read_input(case, name) for name in having}
 
 
-def build_predictor(recipe: Recipe, model: MultiTaskModel) -> Predictor:
-    """Build the predictor of a resolved recipe around a network, which it shares."""
+def _classify(head: ClassificationHeadInfo, logits: NDArray[np.float32]) -> ClassificationPrediction:
+    probabilities_of = head.probabilities(logits)
+    likely = (
+        tuple(name for name, value in probabilities_of.items() if value >= 0.5)
+        if head.multi_label
+        else (max(probabilities_of, key=probabilities_of.__getitem__),)
+    )
+    return ClassificationPrediction(probabilities_of, likely, logits)
+
+
+def build_predictor(
+    recipe: Recipe, model: MultiTaskModel, *, temperatures: Mapping[str, float] | None = None
+) -> Predictor:
+    """Build the predictor of a resolved recipe around a network, which it shares.
+
+    Args:
+        recipe: The recipe.
+        model: The network.
+        temperatures: Of the classification heads; 1 by default.
+    """
     source = build_study_source(recipe)
-    if recipe.patches is None or not isinstance(recipe.patches.size_voxels, tuple):
-        message = "patches.size_voxels is not resolved"
-        raise ValueError(message)
-    heads = {
+    segmentation_heads = {
         name: SegmentationHeadInfo(
             structures=head.structures,
-            activation=model.heads[name].activation,  # type: ignore[arg-type]
+            activation=model.segmentation_heads[name].activation,  # type: ignore[arg-type]
             input_name=head.input_name,
             image_name=head.image_name,
         )
         for name, head in source.heads.items()
     }
+    classification_heads = {
+        name: ClassificationHeadInfo(target.classes, target.multi_label, (temperatures or {}).get(name, 1.0))
+        for name, target in source.targets.items()
+    }
     window = WindowSettings(
-        size_voxels=recipe.patches.size_voxels,
-        overlap=recipe.patches.overlap,
+        size_voxels=patch_sizes(recipe.patches, recipe.data.inputs),
+        overlap=recipe.patches.overlap if recipe.patches else 0.0,
         flips=recipe.prediction.flips,
         largest_component=recipe.prediction.largest_component,
     )
     return Predictor(
         source=source,
-        heads=heads,
+        segmentation_heads=segmentation_heads,
+        classification_heads=classification_heads,
         backend=TorchBackend(model, precision=recipe.training.precision),
         window=window,
     )
@@ -253,7 +355,6 @@ def load_predictor(path: Path) -> Predictor:
             got=str(error).splitlines()[0],
             fix="copy the run again, or train it again.",
         ) from error
-    first = next(iter(recipe.data.inputs.values()))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = to_channels_last(model, first.spatial_dims, device=device).eval()
+    model = to_channels_last(model.to(device)).eval()
     return build_predictor(recipe, model)

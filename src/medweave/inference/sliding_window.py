@@ -23,7 +23,7 @@ def infer_by_window(
     *,
     window_voxels: Sequence[int],
     overlap: float,
-    divisor: int,
+    divisor: Sequence[int],
 ) -> dict[str, Array]:
     """Run a network over an image of any size, averaging logits where windows overlap.
 
@@ -35,15 +35,17 @@ def infer_by_window(
     Args:
         image: (C, *spatial).
         network: The network on one window.
-        window_voxels: Size of the window, each axis a multiple of `divisor`.
+        window_voxels: Size of the window, each axis a multiple of its `divisor`.
         overlap: Share of a window that overlaps the next, from 0 to below 1.
-        divisor: What the network needs its axes to be multiples of.
+        divisor: What the network needs each axis to be a multiple of.
 
     Returns:
         Logits (channels, *spatial) of each head.
     """
     shape = image.shape[1:]
-    window = tuple(min(want, -(-have // divisor) * divisor) for want, have in zip(window_voxels, shape, strict=True))
+    window = tuple(
+        min(want, -(-have // step) * step) for want, have, step in zip(window_voxels, shape, divisor, strict=True)
+    )
     margins = [(0, 0)] + [(0, max(want - have, 0)) for want, have in zip(window, shape, strict=True)]
     padded = np.pad(image, margins, mode="edge") if np.any(margins) else image
     corner = tuple(slice(0, have) for have in shape)
@@ -63,20 +65,6 @@ def infer_by_window(
     for accumulated in sums.values():
         accumulated /= total
     return {head: accumulated[(slice(None), *corner)] for head, accumulated in sums.items()}
-
-
-def average_over_flips(network: Network, spatial_dims: int) -> Network:
-    """Return a network that averages its logits over all mirrored copies of the window (2^axes runs)."""
-
-    def run(batch: Array) -> dict[str, Array]:
-        sums: dict[str, Array] = {}
-        for flags in product((False, True), repeat=spatial_dims):
-            axes = tuple(axis + 2 for axis, flag in enumerate(flags) if flag)
-            for head, logits in network(np.flip(batch, axes)).items():
-                sums[head] = sums[head] + np.flip(logits, axes) if head in sums else logits
-        return {head: total / 2**spatial_dims for head, total in sums.items()}
-
-    return run
 
 
 def _starts(shape: Sequence[int], window: Sequence[int], overlap: float) -> Iterator[tuple[int, ...]]:

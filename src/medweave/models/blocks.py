@@ -3,13 +3,35 @@
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from monai.networks.layers.factories import Conv
+from monai.networks.layers.factories import Conv, Pool
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 #: Channels of each level of a network, finest first.
 LevelChannels = Annotated[Sequence[PositiveInt], Field(min_length=2)]
 Norm = Literal["batch", "instance", "group"]
+
+
+#: One number for each axis.
+Axes = tuple[int, ...]
+
+
+def level_kernels(strides: Sequence[Axes]) -> list[Axes]:
+    """Return the kernel of each level: 3, but 1 along an axis that the next level still keeps while it shrinks others.
+
+    Thick slices are not mixed with their neighbours before the pixels within a slice are as far apart (Isensee et al.,
+    Nat Methods 2021).
+
+    Args:
+        strides: Reduction of each level along each axis, finest first.
+    """
+    last = (3,) * len(strides[-1])
+    return [tuple(1 if step == 1 and max(coarser) > 1 else 3 for step in coarser) for coarser in strides[1:]] + [last]
+
+
+def same_padding(kernel: int | Axes) -> int | Axes:
+    """Return the padding that keeps the size under an odd kernel."""
+    return kernel // 2 if isinstance(kernel, int) else tuple(size // 2 for size in kernel)
 
 
 def make_norm(norm: Norm, channels: int, *, spatial_dims: int) -> nn.Module:
@@ -36,14 +58,17 @@ class DoubleConv(nn.Sequential):
         out_channels: Channels of the output.
         norm: Kind of normalisation.
         spatial_dims: 2 or 3.
+        kernel: Size of the kernels along each axis, or 3 along all.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, *, norm: Norm, spatial_dims: int) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, *, norm: Norm, spatial_dims: int, kernel: int | Axes = 3
+    ) -> None:
         convolution = Conv[Conv.CONV, spatial_dims]
         layers: list[nn.Module] = []
         for channels in (in_channels, out_channels):
             layers += [
-                convolution(channels, out_channels, kernel_size=3, padding=1),
+                convolution(channels, out_channels, kernel_size=kernel, padding=same_padding(kernel)),
                 make_norm(norm, out_channels, spatial_dims=spatial_dims),
                 nn.ReLU(inplace=True),
             ]
@@ -59,20 +84,31 @@ class ResidualBlock(nn.Module):
         stride: Of the first convolution.
         norm: Kind of normalisation.
         spatial_dims: 2 or 3.
+        kernel: Size of the kernels along each axis, or 3 along all.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, *, stride: int, norm: Norm, spatial_dims: int) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        stride: int | Axes,
+        norm: Norm,
+        spatial_dims: int,
+        kernel: int | Axes = 3,
+    ) -> None:
         super().__init__()
         convolution = Conv[Conv.CONV, spatial_dims]
+        padding = same_padding(kernel)
         self.body = nn.Sequential(
-            convolution(in_channels, out_channels, kernel_size=3, padding=1, stride=stride, bias=False),
+            convolution(in_channels, out_channels, kernel_size=kernel, padding=padding, stride=stride, bias=False),
             make_norm(norm, out_channels, spatial_dims=spatial_dims),
             nn.LeakyReLU(0.01, inplace=True),
-            convolution(out_channels, out_channels, kernel_size=3, padding=1, bias=False),
+            convolution(out_channels, out_channels, kernel_size=kernel, padding=padding, bias=False),
             make_norm(norm, out_channels, spatial_dims=spatial_dims),
         )
-        pool = nn.AvgPool2d if spatial_dims == 2 else nn.AvgPool3d
-        shortcut: list[nn.Module] = [pool(stride)] if stride > 1 else []
+        pool = Pool[Pool.AVG, spatial_dims]
+        shortcut: list[nn.Module] = [pool(stride)] if stride not in (1, (1,) * spatial_dims) else []
         if in_channels != out_channels:
             shortcut += [
                 convolution(in_channels, out_channels, kernel_size=1, bias=False),

@@ -1,46 +1,103 @@
-"""The multi-task model: encoders, fusion, heads."""
+"""The multi-task model: an encoder an input, a head a task."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import torch
 from torch import Tensor, nn
 
-from medweave.models.encoders.encoder import Encoder
-from medweave.models.fusion.fusion import Fusion
-from medweave.models.heads.head import SegmentationHead
+from medweave.models.encoders.encoder import Encoder, Stride
+from medweave.models.features import Features, SegmentationOutput
+from medweave.models.heads.head import ClassificationHead, SegmentationHead
 
 
 class MultiTaskModel(nn.Module):
-    """One encoder an input, a fusion, one head a task.
+    """One encoder an input; segmentation heads on the input they are drawn on, classification heads on all inputs.
+
+    In training an absent input is left out of its encoder and of its segmentation heads, so that no statistic is taken
+    of it. In evaluation every sample is computed and what is absent is ignored, so that the graph is fixed.
 
     Args:
         encoders: By input.
-        fusion: Joins their pyramids.
-        heads: By task.
+        segmentation_heads: By task.
+        classification_heads: By task.
+        drawn_on: Input of each segmentation head.
     """
 
     def __init__(
-        self, *, encoders: Mapping[str, Encoder], fusion: Fusion, heads: Mapping[str, SegmentationHead]
+        self,
+        *,
+        encoders: Mapping[str, Encoder],
+        segmentation_heads: Mapping[str, SegmentationHead],
+        classification_heads: Mapping[str, ClassificationHead],
+        drawn_on: Mapping[str, str],
     ) -> None:
         super().__init__()
         self.encoders = nn.ModuleDict(encoders)
-        self.fusion = fusion
-        self.heads = nn.ModuleDict(heads)
+        self.segmentation_heads = nn.ModuleDict(segmentation_heads)
+        self.classification_heads = nn.ModuleDict(classification_heads)
+        self.drawn_on = dict(drawn_on)
 
     @property
-    def size_divisor(self) -> int:
-        """The number that every axis of an input must be a multiple of."""
-        return max(int(encoder.strides[-1]) for encoder in self.encoders.values())  # type: ignore[index]
+    def head_names(self) -> list[str]:
+        """Names of all heads, segmentations first."""
+        return [*self.segmentation_heads, *self.classification_heads]
+
+    @property
+    def size_divisors(self) -> dict[str, Stride]:
+        """The number that each axis of each input must be a multiple of."""
+        return {name: encoder.strides[-1] for name, encoder in self.encoders.items()}  # type: ignore[index,misc]
 
     def forward(self, images: Mapping[str, Tensor], present: Mapping[str, Tensor]) -> dict[str, list[Tensor]]:
         """Run the network.
 
         Args:
-            images: (B, C, *spatial) of each input, every axis a multiple of `size_divisor`.
+            images: (B, C, *spatial) of each input, every axis a multiple of its `size_divisors`.
             present: (B,) bool of each input.
 
         Returns:
-            Logits of each head, finest first; one tensor a head in evaluation mode.
+            Logits of each head: (B, channels, *spatial) of a segmentation, finest first, one tensor in evaluation mode;
+            (B, classes) of a classification. A segmentation whose input no sample of a training batch has is left out.
         """
-        pyramids = {name: encoder(images[name]) for name, encoder in self.encoders.items()}
-        fused = self.fusion(pyramids, present)
-        return {name: head(fused) for name, head in self.heads.items()}
+        pyramids: dict[str, Sequence[Tensor]] = {}
+        segmentations: dict[str, SegmentationOutput] = {}
+        for name, image in images.items():
+            rows = self._rows(present[name])
+            if rows is not None and not len(rows):
+                pyramids[name] = self._empty_pyramid(name, image)
+                continue
+            pyramid = self.encoders[name](image if rows is None else image[rows])
+            heads = [head for head, source in self.drawn_on.items() if source == name]
+            outputs = {head: self.segmentation_heads[head](pyramid) for head in heads}
+            pyramids[name] = [_spread(level, rows, len(image)) for level in pyramid]
+            for head, output in outputs.items():
+                segmentations[head] = SegmentationOutput(
+                    logits=[_spread(level, rows, len(image)) for level in output.logits],
+                    decoded=_spread(output.decoded, rows, len(image)),
+                )
+        features = Features(pyramids, segmentations, present)
+        return {
+            **{name: segmentations[name].logits for name in self.segmentation_heads if name in segmentations},
+            **{name: [head(features)] for name, head in self.classification_heads.items()},
+        }
+
+    def _rows(self, present: Tensor) -> Tensor | None:
+        """Return the samples to compute, or None for all."""
+        if not self.training or bool(present.all()):
+            return None
+        return present.nonzero()[:, 0]
+
+    def _empty_pyramid(self, name: str, image: Tensor) -> list[Tensor]:
+        encoder = self.encoders[name]
+        return [
+            image.new_zeros(
+                (len(image), channels, *(size // step for size, step in zip(image.shape[2:], stride, strict=True)))
+            )
+            for channels, stride in zip(encoder.channels, encoder.strides, strict=True)  # type: ignore[arg-type]
+        ]
+
+
+def _spread(values: Tensor, rows: Tensor | None, batch: int) -> Tensor:
+    """Return a batch that holds `values` in the given rows and zeros elsewhere."""
+    if rows is None:
+        return values
+    return torch.zeros((batch, *values.shape[1:]), dtype=values.dtype, device=values.device).index_copy(0, rows, values)

@@ -206,8 +206,9 @@ class Preprocessing(Section):
 class Patches(Section):
     """What of a case the network sees at a time."""
 
-    size_voxels: Size | Auto = "auto"
-    """Size of a training patch and of the sliding window; auto: the largest training case, so whole volumes."""
+    size_voxels: Size | dict[str, Size] | Auto = "auto"
+    """Size of a training patch and of the sliding window, one for all inputs or one for each; auto: the largest
+    training case, so whole cases."""
     foreground: Fraction = 0.67
     """Share of the patches that are centred on a voxel of a structure; the others are drawn anywhere."""
     per_case: PositiveInt = 1
@@ -231,7 +232,8 @@ class EarlyStopping(Section):
     """Stop when the monitored value no longer improves."""
 
     monitor: str = "val/score"
-    """Value that also chooses the best checkpoint: val/score (mean over heads), val/loss or val/dice_HEAD_STRUCTURE."""
+    """Value that also chooses the best checkpoint: val/score (mean over heads of Dice and balanced accuracy), val/loss,
+    val/dice_HEAD_STRUCTURE, val/accuracy_HEAD, val/balanced_accuracy_HEAD or val/auc_HEAD."""
     patience: PositiveInt | None = None
     """Validations without improvement before stopping; null: never."""
 
@@ -324,17 +326,36 @@ class Recipe(Section):
         images = {channel for source in self.data.inputs.values() for channel in source.channels}
         problems += [
             f"data.heads.{name}.of: {head.of!r} is no channel of an input: {', '.join(sorted(images))}"
-            for name, head in self.data.heads.items()
+            for name, head in self.data.segmentation_heads.items()
             if head.of is not None and head.of not in images
         ]
-        problems += self._monitor_problems()
+        problems += self._patch_problems() + self._monitor_problems()
         if problems:
             raise ValueError("\n".join(problems))
         return self
 
+    def _patch_problems(self) -> list[str]:
+        if self.patches is None or self.patches.size_voxels == "auto":
+            return []
+        if self.data.classification_heads:
+            return [
+                "patches.size_voxels: a class belongs to a whole case, so with a classification head it must be auto; "
+                "set preprocessing.INPUT.size_voxels to crop or pad every case"
+            ]
+        if isinstance(self.patches.size_voxels, dict) and set(self.patches.size_voxels) != set(self.data.inputs):
+            return [f"patches.size_voxels: needs each input once: {', '.join(self.data.inputs)}"]
+        return []
+
     def _monitor_problems(self) -> list[str]:
         logged = ["val/score", "val/loss"]
-        logged += [f"val/dice_{name}_{key}" for name, head in self.data.heads.items() for key in head.structures]
+        logged += [
+            f"val/dice_{name}_{key}" for name, head in self.data.segmentation_heads.items() for key in head.structures
+        ]
+        logged += [
+            f"val/{score}_{name}"
+            for name in self.data.classification_heads
+            for score in ("accuracy", "balanced_accuracy", "auc")
+        ]
         monitor = self.training.early_stopping.monitor
         if monitor in logged:
             return []

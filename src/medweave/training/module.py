@@ -15,12 +15,13 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from medweave.data.case import Case
 from medweave.data.dataset import Batch
-from medweave.data.preparation import PreparedCase
+from medweave.data.preparation import PreparedCase, Target
 from medweave.inference.backends.torch import memory_format
 from medweave.inference.predictor import Prediction, Predictor
 from medweave.losses.loss import MultiTaskLoss
 from medweave.metrics.overlap import confusion, dice
 from medweave.models.multitask import MultiTaskModel
+from medweave.training.class_scores import class_scores
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ class MultiTaskModule(pl.LightningModule):
         self.schedule: LRScheduler | None = None
         self._schedule_state: dict[str, Any] | None = None
         self._dice: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
+        self._classified: defaultdict[str, list[tuple[NDArray[np.float32], Target]]] = defaultdict(list)
 
     def configure_optimizers(self) -> optim.Optimizer:
         """Return the optimizer."""
@@ -106,22 +108,22 @@ class MultiTaskModule(pl.LightningModule):
         """Seed whatever an epoch draws at random in this process."""
         torch.manual_seed(int(np.random.SeedSequence([self.seed, self.current_epoch]).generate_state(1)[0]))
 
-    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
-        """Return the loss of a batch."""
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor | None:
+        """Return the loss of a batch, or None where no sample has the truth of any head."""
         images = {
             name: image.contiguous(memory_format=memory_format(image.ndim - 2))
             for name, image in batch["images"].items()
         }
         logits = self.model(images, batch["present"])
         with torch.autocast(self.device.type, enabled=False):
-            terms = self.loss(logits, batch["label_maps"], batch["present"])
+            terms = self.loss(logits, {**batch["label_maps"], **batch["targets"]}, batch["present"])
         total = torch.stack(list(terms.values())).sum()
         if not bool(torch.isfinite(total)):
             raise FloatingPointError(f"the loss is {total.item()} in epoch {self.current_epoch}")
         self._log("train/loss", total.detach(), batch_size=len(batch["case_ids"]))
         for head, term in terms.items():
             self._log(f"train/loss_{head}", term.detach(), batch_size=len(batch["case_ids"]))
-        return total
+        return total if total.requires_grad else None
 
     def validation_step(self, batch: ValidationCase, batch_index: int) -> dict[str, ValidationOutcome]:
         """Predict a whole case and compare it with its truth."""
@@ -130,9 +132,12 @@ class MultiTaskModule(pl.LightningModule):
         prediction = self.predictor.finish(batch.case.case_id, logits, inputs)
         self._log("val/loss", self._validation_loss(logits, batch.prepared), batch_size=1)
         scores: dict[tuple[str, str], float] = {}
+        for head in self.predictor.classification_heads:
+            if head in batch.prepared.targets:
+                self._classified[head].append((logits[head], batch.prepared.targets[head]))
         for head, info in self.predictor.segmentation_heads.items():
             truth = self.predictor.source.read_label_map(batch.case, head)
-            if truth is None:
+            if truth is None or head not in prediction.segmentations:
                 continue
             predicted = sitk.GetArrayViewFromImage(prediction.segmentations[head].label_map)
             true = sitk.GetArrayViewFromImage(truth)
@@ -142,12 +147,23 @@ class MultiTaskModule(pl.LightningModule):
         return {"outcome": ValidationOutcome(batch.case, prediction, scores)}
 
     def on_validation_epoch_end(self) -> None:
-        """Log the mean Dice of each structure and the score, and step a plateau schedule."""
+        """Log the mean Dice of each structure, the scores of each class head and the score; step a plateau schedule.
+
+        The score is the mean over the heads of the mean Dice of a segmentation and the balanced accuracy of a
+        classification.
+        """
         by_head: defaultdict[str, list[float]] = defaultdict(list)
         for (head, structure), values in sorted(self._dice.items()):
             self._log(f"val/dice_{head}_{structure}", float(np.mean(values)))
             by_head[head].append(float(np.mean(values)))
+        for head, answers in self._classified.items():
+            logits, targets = zip(*answers, strict=True)
+            scores = class_scores(np.stack(logits), targets)
+            for name, value in scores.items():
+                self._log(f"val/{name}_{head}", value)
+            by_head[head].append(scores["balanced_accuracy"])
         self._dice.clear()
+        self._classified.clear()
         self._log("val/score", float(np.mean([np.mean(values) for values in by_head.values()])) if by_head else 0.0)
         if isinstance(self.schedule, ReduceLROnPlateau):
             self.schedule.step(self.trainer.callback_metrics["val/score"])
@@ -169,11 +185,14 @@ class MultiTaskModule(pl.LightningModule):
 
     def _validation_loss(self, logits: Mapping[str, NDArray[np.float32]], prepared: PreparedCase) -> Tensor:
         arrays = prepared.arrays()
-        heads = [head for head in logits if f"labels.{head}" in arrays]
+        truths = {head: torch.tensor([target]) for head, target in prepared.targets.items()}
+        for head in self.predictor.segmentation_heads:
+            if f"labels.{head}" in arrays:
+                truths[head] = torch.from_numpy(arrays[f"labels.{head}"].astype(np.int64))[None]
         terms = self.loss(
             {head: [torch.from_numpy(logits[head][None])] for head in logits},
-            {head: torch.from_numpy(arrays[f"labels.{head}"].astype(np.int64))[None] for head in heads},
-            {head: torch.tensor([head in heads]) for head in logits},
+            truths,
+            {head: torch.tensor([head in truths]) for head in logits},
         )
         return torch.stack(list(terms.values())).sum()
 

@@ -2,11 +2,11 @@
 
 import copy
 import time
-from collections.abc import Mapping
 
 import torch
 
 from medweave.core.logging import get_logger
+from medweave.data.dataset import Batch
 from medweave.inference.backends.torch import AUTOCAST_TYPES, avoid_faulty_amx_kernels, memory_format, to_channels_last
 from medweave.losses.loss import MultiTaskLoss
 from medweave.models.multitask import MultiTaskModel
@@ -25,7 +25,7 @@ def fastest_precision(
     model: MultiTaskModel,
     loss: MultiTaskLoss,
     *,
-    image_shapes: Mapping[str, tuple[int, ...]],
+    batch: Batch,
     device: torch.device,
     repeats: int = 2,
 ) -> str:
@@ -34,7 +34,7 @@ def fastest_precision(
     Args:
         model: The network; a copy is measured.
         loss: The loss.
-        image_shapes: (B, C, *spatial) of each input.
+        batch: What a step sees.
         device: Where to train.
         repeats: Steps measured in each precision, after one that is not; the fastest counts.
     """
@@ -47,9 +47,7 @@ def fastest_precision(
     if len(candidates) == 1:
         return candidates[0]
     seconds = {
-        precision: _step_seconds(
-            model, loss, image_shapes=image_shapes, device=device, precision=precision, repeats=repeats
-        )
+        precision: _step_seconds(model, loss, batch=batch, device=device, precision=precision, repeats=repeats)
         for precision in candidates
     }
     # A near tie must not be decided by the machine's noise.
@@ -64,27 +62,25 @@ def _step_seconds(
     model: MultiTaskModel,
     loss: MultiTaskLoss,
     *,
-    image_shapes: Mapping[str, tuple[int, ...]],
+    batch: Batch,
     device: torch.device,
     precision: str,
     repeats: int,
 ) -> float:
-    axes = len(next(iter(image_shapes.values()))) - 2
-    network = to_channels_last(copy.deepcopy(model), axes, device=device).train()
+    network = to_channels_last(copy.deepcopy(model).to(device)).train()
     images = {
-        name: torch.randn(shape, device=device).contiguous(memory_format=memory_format(axes))
-        for name, shape in image_shapes.items()
+        name: image.to(device).contiguous(memory_format=memory_format(image.ndim - 2))
+        for name, image in batch["images"].items()
     }
-    batch, spatial = next(iter(image_shapes.values()))[0], next(iter(image_shapes.values()))[2:]
-    present = {name: torch.ones(batch, dtype=torch.bool, device=device) for name in [*images, *model.heads]}
-    label_maps = {head: torch.zeros((batch, *spatial), dtype=torch.int64, device=device) for head in model.heads}
+    present = {name: flags.to(device) for name, flags in batch["present"].items()}
+    truths = {name: truth.to(device) for name, truth in {**batch["label_maps"], **batch["targets"]}.items()}
     dtype = AUTOCAST_TYPES.get(precision)
     durations = []
     for _ in range(repeats + 1):
         start = time.perf_counter()
         with torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
             logits = network(images, present)
-        torch.autograd.backward(list(loss(logits, label_maps, present).values()))
+        torch.autograd.backward(torch.stack(list(loss(logits, truths, present).values())).sum())
         network.zero_grad()
         if device.type == "cuda":
             torch.cuda.synchronize()

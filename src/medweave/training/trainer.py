@@ -107,7 +107,7 @@ def fit(
     """
     checkpoints = RunCheckpoints(run, monitor=settings.monitor, lower_is_better=settings.lower_is_better)
     metrics = MetricsFile(run)
-    shapes = {name: (layout.channels, len(layout.patch_size_voxels)) for name, layout in training.inputs.items()}
+    channels = {name: layout.channels for name, layout in training.inputs.items()}
     data = StudyData(
         training,
         validation,
@@ -118,7 +118,7 @@ def fit(
     )
     # The checkpoint is written last, when every other callback has taken the epoch into its state.
     trainer = _build_trainer(
-        settings, run, callbacks=[TensorBoardPictures(shapes), metrics, ProgressBar(), checkpoints]
+        settings, run, callbacks=[TensorBoardPictures(channels), metrics, ProgressBar(), checkpoints]
     )
     with _explained(trainer, run):
         trainer.fit(

@@ -70,7 +70,7 @@ def run(recipe_source: str | Path) -> NetworkDescription:
         if next(module.parameters(recurse=False), None) is not None:
             module.register_forward_hook(record(name))
     images = {
-        name: torch.zeros((1, len(source.channels), *[4 * model.size_divisor] * source.spatial_dims), device="meta")
+        name: torch.zeros((1, source.n_channels, *(4 * step for step in model.size_divisors[name])), device="meta")
         for name, source in recipe.data.inputs.items()
     }
     model(images, {name: torch.ones(1, dtype=torch.bool, device="meta") for name in images})

@@ -19,13 +19,13 @@ import torch
 from medweave.building.check import complete_recipe
 from medweave.building.layout import build_layout
 from medweave.building.model import build_model
-from medweave.building.study import build_study_source, resolve_patch_size, resolve_spacing, without_auto_spacing
+from medweave.building.study import build_study_source, resolve_patch_sizes, resolve_spacing, without_auto_spacing
 from medweave.building.training import build_loss, build_optimizer, build_sample_layouts, build_scheduler
 from medweave.core.errors import DataError, RunError
 from medweave.core.files import new_output_folder, write_json, write_text
 from medweave.core.logging import get_logger, log_to_file
 from medweave.data.audit import Audit, audit_index
-from medweave.data.dataset import TrainingDataset
+from medweave.data.dataset import TrainingDataset, collate
 from medweave.data.examination import examine_all
 from medweave.data.facts import CaseFacts
 from medweave.data.fingerprint import Fingerprint
@@ -163,8 +163,9 @@ def _begin(
     _refuse_broken_data(audit, index.root)
     _log_warnings(audit)
     shares = requested.data.split
+    source = build_study_source(without_auto_spacing(requested))
     split = draw_split(
-        [case for case in index.cases if case.label_maps or case.targets],
+        [case for case in index.cases if source.is_usable(case)],
         shares={"train": shares.train, "val": shares.val, "test": shares.test},
         seed=shares.seed,
         linked_cases=audit.duplicate_groups,
@@ -179,8 +180,9 @@ def _begin(
 def _settle(recipe: Recipe, train: Preparation) -> Recipe:
     """Resolve what depends on the preprocessed training cases and on this machine."""
     _refuse_absent_structures(recipe, train)
-    recipe = resolve_patch_size(recipe, _largest_size(train), build_model(recipe).size_divisor)
-    return _resolve_training(recipe)
+    _refuse_absent_classes(recipe, train)
+    recipe = resolve_patch_sizes(recipe, _largest_sizes(train), build_model(recipe).size_divisors)
+    return _resolve_training(recipe, train)
 
 
 def _manifest(requested: Recipe, data_hash: str) -> dict[str, Any]:
@@ -196,18 +198,13 @@ def _manifest(requested: Recipe, data_hash: str) -> dict[str, Any]:
 def _train(study: _Study, folder: RunFolder, *, resume: bool) -> tuple[Outcome, MultiTaskModule]:
     recipe = study.recipe
     torch.manual_seed(recipe.training.seed)
-    model = to_channels_last(build_model(recipe), next(iter(recipe.data.inputs.values())).spatial_dims)
-    source = build_study_source(recipe)
-    dataset = TrainingDataset(
-        study.train.cases,
-        inputs=build_sample_layouts(recipe, source),
-        foreground=recipe.patches.foreground if recipe.patches else 0.0,
-    )
+    model = to_channels_last(build_model(recipe))
+    dataset = _training_dataset(recipe, study.train)
     settings = _loop_settings(recipe)
     course = Course(settings.max_epochs, settings.steps_per_epoch(len(dataset)))
     module = MultiTaskModule(
         model=model,
-        loss=build_loss(recipe, model),
+        loss=build_loss(recipe, model, class_counts=_class_counts(recipe, study.train)),
         predictor=build_predictor(recipe, model),
         make_optimizer=partial(build_optimizer, recipe),
         make_schedule=lambda optimizer: build_scheduler(recipe, optimizer, course),
@@ -219,7 +216,29 @@ def _train(study: _Study, folder: RunFolder, *, resume: bool) -> tuple[Outcome, 
     return outcome, module
 
 
-def _resolve_training(recipe: Recipe) -> Recipe:
+def _training_dataset(recipe: Recipe, train: Preparation) -> TrainingDataset:
+    return TrainingDataset(
+        train.cases,
+        inputs=build_sample_layouts(recipe, build_study_source(recipe)),
+        foreground=recipe.patches.foreground if recipe.patches else 0.0,
+        targets={
+            name: (0.0,) * len(head.classes) if head.multi_label else 0
+            for name, head in recipe.data.classification_heads.items()
+        },
+    )
+
+
+def _class_counts(recipe: Recipe, train: Preparation) -> dict[str, tuple[int, ...]]:
+    """Return the training cases of each class, by classification head."""
+    counts = {}
+    for name, head in recipe.data.classification_heads.items():
+        targets = [case.targets[name] for case in train.cases if name in case.targets]
+        rows = [target if isinstance(target, tuple) else np.eye(len(head.classes))[target] for target in targets]
+        counts[name] = tuple(int(count) for count in np.sum(rows, axis=0))
+    return counts
+
+
+def _resolve_training(recipe: Recipe, train: Preparation) -> Recipe:
     """Replace `auto` in the training section by what this machine measures."""
     training = recipe.training
     if training.loader_workers == "auto":
@@ -227,12 +246,10 @@ def _resolve_training(recipe: Recipe) -> Recipe:
     if training.precision == "auto":
         torch.manual_seed(0)
         model = build_model(recipe)
-        size = recipe.patches.size_voxels if recipe.patches else ()
-        shapes = {
-            name: (training.batch_size, len(source.channels), *size) for name, source in recipe.data.inputs.items()
-        }
+        dataset = _training_dataset(recipe, train)
+        batch = collate([dataset[number % len(dataset), number] for number in range(training.batch_size)])
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        precision = fastest_precision(model, build_loss(recipe, model), image_shapes=shapes, device=device)
+        precision = fastest_precision(model, build_loss(recipe, model), batch=batch, device=device)
         training = training.model_copy(update={"precision": precision})
     return recipe.model_copy(update={"training": training})
 
@@ -335,7 +352,7 @@ def _log_warnings(audit: Audit) -> None:
 
 
 def _refuse_absent_structures(recipe: Recipe, train: Preparation) -> None:
-    for head, settings in recipe.data.heads.items():
+    for head, settings in recipe.data.segmentation_heads.items():
         present: set[int] = set()
         for case in train.cases:
             present |= set(np.unique(case.arrays().get(f"foreground.{head}", np.empty((0, 1)))[:, 0]).astype(int))
@@ -348,9 +365,28 @@ def _refuse_absent_structures(recipe: Recipe, train: Preparation) -> None:
             )
 
 
-def _largest_size(preparation: Preparation) -> tuple[int, ...]:
-    shapes = [case.inputs()[name].image.shape[1:] for case in preparation.cases for name in case.inputs()]
-    return tuple(max(sizes) for sizes in zip(*shapes, strict=True))
+def _refuse_absent_classes(recipe: Recipe, train: Preparation) -> None:
+    for head, counts in _class_counts(recipe, train).items():
+        absent = [
+            name
+            for name, count in zip(recipe.data.classification_heads[head].classes, counts, strict=True)
+            if not count
+        ]
+        if absent:
+            raise DataError(
+                f"no training case is of class {', '.join(absent)} of head {head!r}",
+                fix=f"correct data.heads.{head}.classes, add cases, or draw another split (data.split.seed).",
+            )
+
+
+def _largest_sizes(preparation: Preparation) -> dict[str, tuple[int, ...]]:
+    """Return the largest size along each axis over the cases, by input."""
+    sizes: dict[str, tuple[int, ...]] = {}
+    for case in preparation.cases:
+        for name, preprocessed in case.inputs().items():
+            size = preprocessed.image.shape[1:]
+            sizes[name] = tuple(max(pair) for pair in zip(size, sizes.get(name, size), strict=True))
+    return sizes
 
 
 def _data_hash(index: DatasetIndex, facts: Sequence[CaseFacts]) -> str:

@@ -21,9 +21,12 @@ def memory_format(spatial_dims: int) -> torch.memory_format:
     return torch.channels_last if spatial_dims == 2 else torch.channels_last_3d
 
 
-def to_channels_last(model: ModelT, spatial_dims: int, *, device: torch.device | None = None) -> ModelT:
-    """Move a model to the channels-last format (and a device), in which convolutions are fastest on CPU and GPU."""
-    return model.to(device=device, memory_format=memory_format(spatial_dims))  # type: ignore[call-overload,no-any-return]
+def to_channels_last(model: ModelT) -> ModelT:
+    """Move the kernels of a model to the channels-last format, in which convolutions are fastest on CPU and GPU."""
+    for parameter in model.parameters():
+        if parameter.ndim in (4, 5):
+            parameter.data = parameter.data.contiguous(memory_format=memory_format(parameter.ndim - 2))
+    return model
 
 
 def avoid_faulty_amx_kernels() -> None:
@@ -50,9 +53,9 @@ class TorchBackend:
         self.autocast_type = AUTOCAST_TYPES.get(precision)
 
     @property
-    def size_divisor(self) -> int:
-        """The number that every axis of a batch must be a multiple of."""
-        return self.model.size_divisor
+    def size_divisors(self) -> dict[str, tuple[int, ...]]:
+        """The number that each axis of each input must be a multiple of."""
+        return self.model.size_divisors
 
     def __call__(
         self, images: Mapping[str, NDArray[np.float32]], present: Mapping[str, NDArray[np.bool_]]

@@ -4,7 +4,7 @@ from monai.networks.blocks.convolutions import ResidualUnit
 from torch import Tensor, nn
 
 from medweave.models.blocks import LevelChannels, Norm
-from medweave.models.encoders.encoder import ENCODERS, Encoder
+from medweave.models.encoders.encoder import ENCODERS, Encoder, equal_strides
 
 
 @ENCODERS.register("monai_unet")
@@ -36,7 +36,7 @@ class MonaiUNetEncoder(Encoder):
         super().__init__()
         self.channels = tuple(channels)
         halvings = [*range(1, len(self.channels)), len(self.channels) - 1]
-        self.strides = tuple(2**count for count in halvings)
+        self.strides = equal_strides(*(2**count for count in halvings), spatial_dims=spatial_dims)
         self.stages = nn.ModuleList(
             ResidualUnit(
                 spatial_dims,

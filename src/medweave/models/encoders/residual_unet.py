@@ -1,11 +1,12 @@
 """The contracting path of a U-Net of residual blocks."""
 
+import math
 from collections.abc import Sequence
 
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from medweave.models.blocks import LevelChannels, Norm, ResidualBlock
+from medweave.models.blocks import LevelChannels, Norm, ResidualBlock, level_kernels
 from medweave.models.encoders.encoder import ENCODERS, Encoder
 
 
@@ -19,6 +20,8 @@ class ResidualUNetEncoder(Encoder):
         channels: Channels of each stage.
         blocks: Residual blocks of each stage.
         norm: Kind of normalisation.
+        steps: Reduction at each stage along each axis, for images with thick slices ([1, 1, 1], [2, 2, 1], …); null: 1
+            at the first stage, 2 along every axis at the others. Kernels follow (`level_kernels`).
     """
 
     def __init__(
@@ -29,13 +32,22 @@ class ResidualUNetEncoder(Encoder):
         channels: LevelChannels = (24, 48, 96, 192),
         blocks: Sequence[PositiveInt] = (1, 1, 2, 2),
         norm: Norm = "instance",
+        steps: Sequence[Sequence[PositiveInt]] | None = None,
     ) -> None:
         super().__init__()
         if len(channels) != len(blocks):
             message = f"channels and blocks must have one length, got {len(channels)} and {len(blocks)}"
             raise ValueError(message)
         self.channels = tuple(channels)
-        self.strides = tuple(2**level for level in range(len(self.channels)))
+        axes = (1,) * spatial_dims
+        each = [tuple(step) for step in steps] if steps else [axes] + [(2,) * spatial_dims] * (len(channels) - 1)
+        if len(each) != len(channels) or any(len(step) != spatial_dims for step in each):
+            message = f"steps must hold {spatial_dims} numbers for each of the {len(channels)} stages, got {each}"
+            raise ValueError(message)
+        self.strides = tuple(
+            tuple(math.prod(column) for column in zip(*each[: level + 1], strict=True)) for level in range(len(each))
+        )
+        kernels = level_kernels(self.strides)
         before = (in_channels, *self.channels)
         self.stages = nn.ModuleList(
             nn.Sequential(
@@ -43,7 +55,8 @@ class ResidualUNetEncoder(Encoder):
                     ResidualBlock(
                         before[level] if block == 0 else self.channels[level],
                         self.channels[level],
-                        stride=2 if block == 0 and level > 0 else 1,
+                        stride=each[level] if block == 0 else axes,
+                        kernel=kernels[level],
                         norm=norm,
                         spatial_dims=spatial_dims,
                     )

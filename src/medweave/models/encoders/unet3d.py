@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from medweave.models.blocks import DoubleConv, LevelChannels, Norm
-from medweave.models.encoders.encoder import ENCODERS, Encoder
+from medweave.models.encoders.encoder import ENCODERS, Encoder, equal_strides
 
 
 @ENCODERS.register("unet3d")
@@ -30,7 +30,7 @@ class UNet3DEncoder(Encoder):
     ) -> None:
         super().__init__()
         self.channels = tuple(channels)
-        self.strides = tuple(2**level for level in range(len(self.channels)))
+        self.strides = equal_strides(*(2**level for level in range(len(self.channels))), spatial_dims=spatial_dims)
         self.stages = nn.ModuleList(
             DoubleConv(before, after, norm=norm, spatial_dims=spatial_dims)
             for before, after in zip((in_channels, *self.channels), self.channels, strict=False)

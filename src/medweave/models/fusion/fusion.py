@@ -1,31 +1,51 @@
-"""The fusion contract and its registry."""
+"""The fusion contract, its registry, and the random absence of inputs in training."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
+import torch
 from torch import Tensor, nn
 
 from medweave.core.registry import Registry
 
 
 class Fusion(nn.Module):
-    """Joins the pyramids of the inputs into one.
+    """Joins one vector an input into one vector; each classification head has a fusion of its own.
 
-    A constructor takes `channels` (of each input's levels), which the builder gives, and its own parameters.
+    A constructor takes `channels` (length of each input's vector), which the builder gives, and its own parameters.
 
     Attributes:
-        out_channels: Channels of the joined pyramid's levels.
+        out_features: Length of the joined vector.
     """
 
-    out_channels: tuple[int, ...]
+    out_features: int
 
-    def forward(self, pyramids: Mapping[str, Sequence[Tensor]], present: Mapping[str, Tensor]) -> list[Tensor]:
-        """Join pyramids.
+    def forward(self, vectors: Mapping[str, Tensor], present: Mapping[str, Tensor]) -> Tensor:
+        """Join vectors to (B, out_features).
 
         Args:
-            pyramids: Of each input, finest level first.
-            present: (B,) bool for each input; where False, the input's features must not matter.
+            vectors: (B, C) of each input.
+            present: (B,) bool for each input; where False, the input's vector must not matter.
         """
         raise NotImplementedError
 
 
 FUSIONS: Registry[type[Fusion]] = Registry("fusion", home="medweave.models.fusion")
+
+
+def drop_inputs(present: Mapping[str, Tensor], probability: float) -> dict[str, Tensor]:
+    """Let each input of each sample be absent with a probability, but never the last one that is present.
+
+    Modality dropout (Neverova et al., ModDrop, TPAMI 2016): a network that has seen every subset answers for any.
+
+    Args:
+        present: (B,) bool for each input.
+        probability: That a present input is dropped.
+    """
+    flags = torch.stack(list(present.values()))  # (inputs, B)
+    draws = torch.rand(flags.shape, device=flags.device)
+    kept = flags & (draws >= probability)
+    # Where all would be dropped, the present input with the largest draw stays.
+    last = torch.where(flags, draws, torch.full_like(draws, -1.0)).argmax(dim=0)
+    rescued = torch.nn.functional.one_hot(last, num_classes=len(flags)).T.bool() & flags
+    kept = torch.where(kept.any(dim=0), kept, rescued)
+    return dict(zip(present, kept, strict=True))

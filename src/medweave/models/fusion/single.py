@@ -1,6 +1,6 @@
 """The fusion of studies with one input."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from torch import Tensor
 
@@ -9,23 +9,22 @@ from medweave.models.fusion.fusion import FUSIONS, Fusion
 
 @FUSIONS.register("single")
 class SingleFusion(Fusion):
-    """Passes the only input's pyramid on.
+    """Passes the only input's vector on.
 
     Args:
-        channels: Channels of each level, by input.
+        channels: Length of each input's vector.
 
     Raises:
         ValueError: There are several inputs.
     """
 
-    def __init__(self, *, channels: Mapping[str, Sequence[int]]) -> None:
+    def __init__(self, *, channels: Mapping[str, int]) -> None:
         super().__init__()
         if len(channels) != 1:
             message = f"fusion 'single' joins nothing, so it takes one input; got {', '.join(channels)}"
             raise ValueError(message)
-        (self.input_name,) = channels
-        self.out_channels = tuple(channels[self.input_name])
+        ((self.input_name, self.out_features),) = channels.items()
 
-    def forward(self, pyramids: Mapping[str, Sequence[Tensor]], present: Mapping[str, Tensor]) -> list[Tensor]:  # noqa: ARG002 -- the only input is always there
-        """Return the only pyramid."""
-        return list(pyramids[self.input_name])
+    def forward(self, vectors: Mapping[str, Tensor], present: Mapping[str, Tensor]) -> Tensor:  # noqa: ARG002 -- the only input is always there
+        """Return the only vector."""
+        return vectors[self.input_name]

@@ -1,13 +1,12 @@
-"""The contract of segmentation heads and the registry of heads."""
+"""The contracts of heads and their registry."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
 from medweave.core.registry import Registry
-
-Activation = Literal["softmax", "sigmoid"]
+from medweave.models.features import Activation, Features, SegmentationOutput
 
 
 def logit_channels(structures: int, activation: Activation) -> int:
@@ -16,20 +15,37 @@ def logit_channels(structures: int, activation: Activation) -> int:
 
 
 class SegmentationHead(nn.Module):
-    """Maps the joined pyramid to logits at the input's resolution.
+    """Maps the pyramid of the input that it is drawn on to logits at the input's resolution.
 
-    A constructor takes `channels` and `strides` (of the pyramid), `structures` (their number) and `spatial_dims`, which
-    the builder gives, and its own parameters.
+    A constructor takes `channels` and `strides` (of the pyramid's levels), `structures` (their number) and
+    `spatial_dims`, which the builder gives, and its own parameters.
 
     Attributes:
         activation: What turns the logits into probabilities; losses and the Predictor apply it, the head never.
+        decoded_channels: Channels of the decoded features.
     """
 
+    kind: ClassVar[Literal["segmentation"]] = "segmentation"
     activation: Activation
+    decoded_channels: int
 
-    def forward(self, pyramid: Sequence[Tensor]) -> list[Tensor]:
-        """Return logits (B, channels, *spatial), finest first; more than one only with deep supervision in training."""
+    def forward(self, pyramid: Sequence[Tensor]) -> SegmentationOutput:
+        """Return logits and decoded features of a pyramid, finest level first."""
         raise NotImplementedError
 
 
-HEADS: Registry[type[SegmentationHead]] = Registry("head", home="medweave.models.heads")
+class ClassificationHead(nn.Module):
+    """Maps the features of all inputs to the logits of classes.
+
+    A constructor takes `sources` (`FeatureChannels`), `make_fusion` (from the length of each input's vector to the
+    recipe's `Fusion`) and `classes` (their number), which the builder gives, and its own parameters.
+    """
+
+    kind: ClassVar[Literal["classification"]] = "classification"
+
+    def forward(self, features: Features) -> Tensor:
+        """Return logits (B, classes)."""
+        raise NotImplementedError
+
+
+HEADS: Registry[type[SegmentationHead] | type[ClassificationHead]] = Registry("head", home="medweave.models.heads")

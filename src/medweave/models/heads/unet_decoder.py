@@ -8,12 +8,14 @@ from torch import Tensor, nn
 
 from medweave.models.blocks import Norm
 from medweave.models.decoders.unet import UNetDecoder
-from medweave.models.heads.head import HEADS, Activation, SegmentationHead, logit_channels
+from medweave.models.encoders.encoder import Stride
+from medweave.models.features import Activation, SegmentationOutput
+from medweave.models.heads.head import HEADS, SegmentationHead, logit_channels
 
 
 @HEADS.register("unet_decoder")
 class UNetDecoderHead(SegmentationHead):
-    """U-Net decoder and a 1x1(x1) convolution to logits, for encoders with strides 1, 2, 4 and so on.
+    """U-Net decoder and a 1x1(x1) convolution to logits, for any encoder.
 
     Args:
         channels: Channels of the pyramid's levels.
@@ -30,7 +32,7 @@ class UNetDecoderHead(SegmentationHead):
         self,
         *,
         channels: Sequence[int],
-        strides: Sequence[int],
+        strides: Sequence[Stride],
         structures: int,
         spatial_dims: int,
         activation: Activation = "softmax",
@@ -39,21 +41,22 @@ class UNetDecoderHead(SegmentationHead):
         deep_supervision: int = 1,
     ) -> None:
         super().__init__()
-        if not 1 <= deep_supervision < len(channels):
-            message = f"deep_supervision must be from 1 to {len(channels) - 1}, got {deep_supervision}"
-            raise ValueError(message)
         self.activation = activation
         self.decoder = UNetDecoder(
             channels=channels, strides=strides, spatial_dims=spatial_dims, block=block, norm=norm
         )
+        if not 1 <= deep_supervision <= len(self.decoder.channels):
+            message = f"deep_supervision must be from 1 to {len(self.decoder.channels)}, got {deep_supervision}"
+            raise ValueError(message)
+        self.decoded_channels = self.decoder.channels[0]
         convolution = Conv[Conv.CONV, spatial_dims]
         self.projections = nn.ModuleList(
-            convolution(channels[level], logit_channels(structures, activation), kernel_size=1)
+            convolution(self.decoder.channels[level], logit_channels(structures, activation), kernel_size=1)
             for level in range(deep_supervision)
         )
 
-    def forward(self, pyramid: Sequence[Tensor]) -> list[Tensor]:
-        """Return logits, finest first."""
+    def forward(self, pyramid: Sequence[Tensor]) -> SegmentationOutput:
+        """Return logits and decoded features of a pyramid, finest level first."""
         decoded = self.decoder(pyramid)
         levels = len(self.projections) if self.training else 1
-        return [self.projections[level](decoded[level]) for level in range(levels)]
+        return SegmentationOutput([self.projections[level](decoded[level]) for level in range(levels)], decoded[0])

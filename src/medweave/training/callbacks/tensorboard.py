@@ -21,22 +21,22 @@ class TensorBoardPictures(Callback):
     """Logs the graph once, and the first validation case's prediction at every validation.
 
     Args:
-        image_shapes: (C, axes) of each input.
+        channels: Of each input.
     """
 
-    def __init__(self, image_shapes: Mapping[str, tuple[int, int]]) -> None:
-        self.image_shapes = image_shapes
+    def __init__(self, channels: Mapping[str, int]) -> None:
+        self.channels = channels
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Log the network's graph, traced on the smallest image that it takes."""
         if not isinstance(trainer.logger, TensorBoardLogger) or not isinstance(pl_module, MultiTaskModule):
             return
-        side = 2 * pl_module.model.size_divisor
+        divisors = pl_module.model.size_divisors
         images = tuple(
-            torch.zeros((1, channels, *[side] * axes), device=pl_module.device)
-            for channels, axes in self.image_shapes.values()
+            torch.zeros((1, channels, *(2 * step for step in divisors[name])), device=pl_module.device)
+            for name, channels in self.channels.items()
         )
-        graph = _Traceable(pl_module.model, tuple(self.image_shapes))
+        graph = _Traceable(pl_module.model, tuple(self.channels))
         was_training = pl_module.model.training
         graph.eval()
         with warnings.catch_warnings():
@@ -66,7 +66,7 @@ def _log_comparisons(logger: TensorBoardLogger, module: MultiTaskModule, outcome
     source = module.predictor.source
     for head, info in module.predictor.segmentation_heads.items():
         truth = source.read_label_map(outcome.case, head)
-        if truth is None:
+        if truth is None or head not in outcome.prediction.segmentations:
             continue
         path = module.predictor.image_path(outcome.case, head)
         image = read_channels(path, spatial_dims=truth.GetDimension())[0]

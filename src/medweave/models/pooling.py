@@ -1,0 +1,75 @@
+"""From feature maps to one vector an input."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from medweave.models.features import Activation, FeatureChannels, Features
+
+PoolFrom = Literal["bottleneck", "decoder"]
+PoolingKind = Literal["average", "max", "mask"]
+
+
+class FeaturePooling(nn.Module):
+    """Pools the features of each input over space.
+
+    Args:
+        sources: Widths of the features.
+        pool_from: "bottleneck" (the encoder's coarsest level) or "decoder" (the finest decoded features of the first
+            segmentation head on an input; an input without one gives its bottleneck).
+        pooling: "average", "max", or "mask": the average weighted by the predicted probability of any structure,
+            through which no gradient flows; an input without a segmentation head is averaged.
+
+    Attributes:
+        channels: Length of each input's vector.
+    """
+
+    def __init__(self, *, sources: FeatureChannels, pool_from: PoolFrom, pooling: PoolingKind) -> None:
+        super().__init__()
+        self.pooling = pooling
+        self.heads: dict[str, str] = {}
+        for head, name in sources.inputs.items():
+            self.heads.setdefault(name, head)
+        if not self.heads and (pool_from == "decoder" or pooling == "mask"):
+            message = (
+                f"pool_from {pool_from!r} with pooling {pooling!r} needs a segmentation head in the same recipe; "
+                "set pool_from: bottleneck and pooling: average"
+            )
+            raise ValueError(message)
+        self.decoded = set(self.heads) if pool_from == "decoder" else set()
+        self.activations = dict(sources.activations)
+        self.channels = {
+            name: sources.decoded[self.heads[name]] if name in self.decoded else levels[-1]
+            for name, levels in sources.pyramids.items()
+        }
+
+    def forward(self, features: Features) -> Mapping[str, Tensor]:
+        """Return the vector (B, C) of each input."""
+        return {name: self._pool(name, features) for name in self.channels}
+
+    def _pool(self, name: str, features: Features) -> Tensor:
+        segmentation = features.segmentations.get(self.heads.get(name, ""))
+        if segmentation is None and name in self.decoded:  # no sample of this training batch has the input
+            level = features.pyramids[name][-1]
+            return level.new_zeros((len(level), self.channels[name]))
+        maps = segmentation.decoded if segmentation and name in self.decoded else features.pyramids[name][-1]
+        space = tuple(range(2, maps.ndim))
+        if self.pooling == "max":
+            return maps.amax(dim=space)
+        if self.pooling == "mask" and segmentation is not None:
+            weights = foreground_probability(segmentation.logits[0].detach(), self.activations[self.heads[name]])
+            resized = functional.interpolate(weights, size=maps.shape[2:], mode="area")
+            weights = resized + 1e-6  # a mask that is empty weighs all alike
+            pooled: Tensor = (maps * weights).sum(dim=space) / weights.sum(dim=space)
+            return pooled
+        return maps.mean(dim=space)
+
+
+def foreground_probability(logits: Tensor, activation: Activation) -> Tensor:
+    """Return the probability of any structure, (B, 1, *spatial), from logits (B, channels, *spatial)."""
+    if activation == "softmax":
+        return 1 - torch.softmax(logits, dim=1)[:, :1]
+    return torch.sigmoid(logits).amax(dim=1, keepdim=True)
