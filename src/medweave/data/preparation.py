@@ -128,7 +128,7 @@ def _files(case: Case, source: StudySource) -> list[Path]:
 def _description(case: Case, source: StudySource) -> dict[str, Any]:
     return {
         "inputs": {
-            name: [entry.preprocessor.to_json(), [image in case.images for image in entry.image_names]]
+            name: [entry.preprocessor.to_json(), entry.colour, [image in case.images for image in entry.image_names]]
             for name, entry in source.inputs.items()
         },
         "heads": {

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal
 
 import SimpleITK as sitk
 
@@ -12,15 +11,16 @@ from medweave.data.case import Case
 from medweave.data.index import DatasetIndex
 from medweave.preprocessing.pipeline import Preprocessed, Preprocessor
 from medweave.preprocessing.readers.medical import read_channels, read_label_map
+from medweave.preprocessing.readers.raster import Colour
 
 
 @dataclass(frozen=True)
 class InputSource:
-    """An input: its images, stacked as channels, and their preprocessing."""
+    """An input: its images, stacked as channels, their preprocessing, and what becomes of colour."""
 
     image_names: tuple[str, ...]
     preprocessor: Preprocessor
-    colour: Literal["grey", "rgb"] = "grey"
+    colour: Colour = "grey"
 
     @property
     def n_channels(self) -> int:
@@ -159,14 +159,14 @@ class StudySource:
             channels = [
                 channel
                 for path in paths
-                for channel in read_channels(path, spatial_dims=source.preprocessor.spatial_dims)
+                for channel in read_channels(path, spatial_dims=source.preprocessor.spatial_dims, colour=source.colour)
             ]
-            if len(channels) != len(paths):
+            if len(channels) != source.n_channels:
                 raise DataError(
                     "an image has the wrong number of channels",
                     where=paths[0],
                     got=f"{len(channels)}",
-                    wanted=f"{len(paths)}",
+                    wanted=f"{source.n_channels}",
                     fix="store each channel as an image of its own.",
                 )
             return source.preprocessor(channels)

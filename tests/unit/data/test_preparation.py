@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,8 @@ def test_changed_setting_or_structure_is_computed_anew(cases, store) -> None:
     assert prepare(cases[:1], source(spacing_mm=(2.0, 2.0, 2.0)), store=store, workers=1).computed == 1
     other = StudySource(source().inputs, {"heart": SegmentationSource("mri", "image", {"right": 2, "left": 5})})
     assert prepare(cases[:1], other, store=store, workers=1).computed == 1
+    in_colour = StudySource({"mri": replace(source().inputs["mri"], colour="rgb")}, source().heads)
+    assert prepare(cases[:1], in_colour, store=store, workers=1).computed == 1
     assert prepare(cases[:1], source(), store=store, workers=1).computed == 0
 
 

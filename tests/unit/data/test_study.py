@@ -79,6 +79,16 @@ def test_file_of_several_channels_is_refused_where_one_is_wanted(case, tmp_path)
         SOURCE.read_input(case, "cine")
 
 
+@pytest.mark.parametrize(("colour", "expected"), [("grey", [[76]]), ("rgb", [[255], [0], [0]])])
+def test_colour_becomes_what_the_input_wants(tmp_path, colour, expected) -> None:
+    red = sitk.GetImageFromArray(np.tile(np.array([255, 0, 0], np.uint8), (4, 5, 1)), isVector=True)
+    sitk.WriteImage(red, str(tmp_path / "a.png"))
+    preprocessor = Preprocessor(spatial_dims=2, intensity=IntensityNormalisation(method="none"))
+    source = StudySource({"photo": InputSource(("image",), preprocessor, colour)}, {})
+    image = source.read_input(Case("p1", "p1", {"image": tmp_path / "a.png"}), "photo").image
+    np.testing.assert_allclose(image[:, 0, 0], np.ravel(expected), atol=0.5)
+
+
 def test_error_names_the_case_and_its_file(case) -> None:
     case.images["es"].write_bytes(b"")
     with pytest.raises(DataError, match=r"no content \(case p1, .*es\.nii\.gz\)"):
