@@ -16,20 +16,20 @@ from medweave.optimization.optimizers import OPTIMIZERS
 from medweave.optimization.schedulers import SCHEDULERS, Course
 from medweave.recipes.schema import Recipe, SegmentationHead
 
-LOSS_ARGUMENTS = ("structures", "activation", "class_counts", "multi_label")
+LOSS_ARGUMENTS = ("structures", "activation", "class_shares", "multi_label")
 #: Keys of a loss in a recipe that are not for the loss itself.
 LOSS_EXTRAS = ("weight",)
 
 
 def build_loss(
-    recipe: Recipe, model: MultiTaskModel, *, class_counts: Mapping[str, Sequence[int]] | None = None
+    recipe: Recipe, model: MultiTaskModel, *, class_shares: Mapping[str, Sequence[float]] | None = None
 ) -> MultiTaskLoss:
     """Build the weighted sum of the heads' losses.
 
     Args:
         recipe: The recipe.
         model: The network, for the activations of its heads.
-        class_counts: Training cases of each class, by classification head; by default as many of each.
+        class_shares: Share of the training cases that have each class, by classification head; by default equal.
     """
     terms = {}
     for name, component in recipe.losses.items():
@@ -41,8 +41,8 @@ def build_loss(
                 "activation": model.segmentation_heads[name].activation,
             }
         else:
-            counts = (class_counts or {}).get(name, (1,) * len(head.classes))
-            given = {"class_counts": counts, "multi_label": head.multi_label}
+            shares = (class_shares or {}).get(name, (1 / len(head.classes),) * len(head.classes))
+            given = {"class_shares": shares, "multi_label": head.multi_label}
         loss = build_component(component, LOSSES, **given)
         terms[name] = WeightedLoss(loss, float(component.parameters.get("weight", 1.0)))
     return MultiTaskLoss(terms)

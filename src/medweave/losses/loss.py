@@ -35,8 +35,8 @@ class SegmentationLoss(nn.Module):
 class ClassificationLoss(nn.Module):
     """A loss on the logits of a classification head, over the samples that have its target.
 
-    A constructor takes `class_counts` (training cases of each class) and `multi_label`, which the builder gives, and
-    its own parameters.
+    A constructor takes `class_shares` (share of the training cases that have each class) and `multi_label`, which the
+    builder gives, and its own parameters.
     """
 
     kind: ClassVar[Literal["classification"]] = "classification"

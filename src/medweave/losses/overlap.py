@@ -6,6 +6,7 @@ from monai.losses import DiceLoss, TverskyLoss
 from torch import Tensor, nn
 from torch.nn import functional
 
+from medweave.losses.focal import Gamma, focal_terms
 from medweave.losses.loss import LOSSES, Activation, SegmentationLoss, expand_labels
 
 
@@ -134,7 +135,7 @@ class DiceFocal(DiceOnly):
         structures: int,
         activation: Activation,
         batch: bool = False,
-        gamma: float = 2.0,
+        gamma: Gamma = 2.0,
         focal_weight: float = 1.0,
     ) -> None:
         super().__init__(structures=structures, activation=activation, batch=batch)
@@ -147,9 +148,7 @@ class DiceFocal(DiceOnly):
         else:
             truth = expand_labels(label_map, structures=self.structures, activation=self.activation)
             cross_entropy = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none")
-        # exp(-cross-entropy) is the probability that the true class was given.
-        focal = ((1 - (-cross_entropy).exp()) ** self.gamma * cross_entropy).mean()
-        return super().forward(logits, label_map) + self.focal_weight * focal
+        return super().forward(logits, label_map) + self.focal_weight * focal_terms(cross_entropy, self.gamma).mean()
 
 
 @LOSSES.register("tversky")

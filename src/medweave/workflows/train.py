@@ -204,7 +204,7 @@ def _train(study: _Study, folder: RunFolder, *, resume: bool) -> tuple[Outcome, 
     course = Course(settings.max_epochs, settings.steps_per_epoch(len(dataset)))
     module = MultiTaskModule(
         model=model,
-        loss=build_loss(recipe, model, class_counts=_class_counts(recipe, study.train)),
+        loss=build_loss(recipe, model, class_shares=_class_shares(recipe, study.train)),
         predictor=build_predictor(recipe, model),
         make_optimizer=partial(build_optimizer, recipe),
         make_schedule=lambda optimizer: build_scheduler(recipe, optimizer, course),
@@ -228,14 +228,15 @@ def _training_dataset(recipe: Recipe, train: Preparation) -> TrainingDataset:
     )
 
 
-def _class_counts(recipe: Recipe, train: Preparation) -> dict[str, tuple[int, ...]]:
-    """Return the training cases of each class, by classification head."""
-    counts = {}
+def _class_shares(recipe: Recipe, train: Preparation) -> dict[str, tuple[float, ...]]:
+    """Return the share of the training cases with a target that have each class, by classification head."""
+    shares = {}
     for name, head in recipe.data.classification_heads.items():
         targets = [case.targets[name] for case in train.cases if name in case.targets]
         rows = [target if isinstance(target, tuple) else np.eye(len(head.classes))[target] for target in targets]
-        counts[name] = tuple(int(count) for count in np.sum(rows, axis=0))
-    return counts
+        counts = np.reshape(rows, (-1, len(head.classes))).sum(axis=0)
+        shares[name] = tuple(float(count) / max(len(rows), 1) for count in counts)
+    return shares
 
 
 def _resolve_training(recipe: Recipe, train: Preparation) -> Recipe:
@@ -366,11 +367,11 @@ def _refuse_absent_structures(recipe: Recipe, train: Preparation) -> None:
 
 
 def _refuse_absent_classes(recipe: Recipe, train: Preparation) -> None:
-    for head, counts in _class_counts(recipe, train).items():
+    for head, shares in _class_shares(recipe, train).items():
         absent = [
             name
-            for name, count in zip(recipe.data.classification_heads[head].classes, counts, strict=True)
-            if not count
+            for name, share in zip(recipe.data.classification_heads[head].classes, shares, strict=True)
+            if not share
         ]
         if absent:
             raise DataError(
