@@ -3,26 +3,37 @@
 from collections.abc import Mapping
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from medweave.figures.style import GRID, INK, colour, new_figure, style_axes
 
-HEIGHT_OF_CLASS_INCHES = 0.42
+#: Cases of each class, by part ("train", "val", "test"; or one part named "all"), each part with the same classes.
+Counts = Mapping[str, Mapping[str, int]]
+
+BAR_INCHES = 0.42
+PANEL_INCHES = 1.2
 
 
-def class_distribution_figure(counts: Mapping[str, Mapping[str, int]], *, title: str = "Cases by class") -> Figure:
+def class_distribution_figure(targets: Mapping[str, Counts]) -> Figure:
     """Draw a bar for each class, divided by part, with its number of cases and its share of all.
 
     Args:
-        counts: Cases of each class, by part ("train", "val", "test"; or one part named "all"); every part names the
-            same classes.
-        title: Above the bars.
+        targets: Counts of each target, a panel each, by its name.
     """
+    bars = [len(next(iter(counts.values()))) for counts in targets.values()]
+    figure = new_figure(8.0, max(sum(PANEL_INCHES + BAR_INCHES * count for count in bars), 2.6))
+    panels = np.atleast_1d(figure.subplots(len(targets), 1, height_ratios=bars)).ravel()
+    for axes, (target, counts) in zip(panels, targets.items(), strict=True):
+        _draw(axes, counts, title=f"Cases by {target.replace('_', ' ')}")
+    panels[-1].set_xlabel("cases", fontsize=9, color=INK)
+    return figure
+
+
+def _draw(axes: Axes, counts: Counts, *, title: str) -> None:
+    style_axes(axes, title=title)
     classes = list(next(iter(counts.values())))
-    figure = new_figure(8.0, max(1.5 + HEIGHT_OF_CLASS_INCHES * len(classes), 2.6))
-    axes = figure.subplots()
-    style_axes(axes, title=title, x_label="cases")
     left = np.zeros(len(classes))
     for position, (part, by_class) in enumerate(counts.items()):
         widths = np.array([by_class[name] for name in classes], dtype=np.float64)
@@ -38,5 +49,4 @@ def class_distribution_figure(counts: Mapping[str, Mapping[str, int]], *, title:
     axes.grid(visible=False, axis="y")
     axes.grid(visible=True, axis="x", color=GRID, linewidth=0.8)
     if len(counts) > 1:
-        figure.legend(fontsize=9, frameon=False, loc="outside lower center", ncols=len(counts), labelcolor=INK)
-    return figure
+        axes.legend(fontsize=8, frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=len(counts), borderpad=0)
