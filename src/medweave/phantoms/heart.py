@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from medweave.core.errors import UsageError
 from medweave.core.files import write_json
+from medweave.phantoms.scanner import image_on_grid, magnitude_image
 from medweave.phantoms.shapes import Array, ellipsoid, smooth_union, tube
 
 STRUCTURE = "left atrium"
@@ -124,8 +125,8 @@ def draw_heart(rng: np.random.Generator, *, size_voxels: tuple[int, int, int]) -
     for tissue in tissues:
         share = np.clip(0.5 - tissue.distance / edge_mm, 0, 1)
         brightness += share * (tissue.brightness - brightness)
-    scanned = _scan(brightness, points, rng)
-    return _image(scanned.astype(np.int16), grid), _image((atrium < 0).astype(np.uint8), grid)
+    scanned = magnitude_image(brightness, points, rng)
+    return image_on_grid(scanned, grid), image_on_grid((atrium < 0).astype(np.uint8), grid)
 
 
 def _grid(rng: np.random.Generator, size_voxels: Sequence[int]) -> sitk.Image:
@@ -304,24 +305,7 @@ def _left_atrium(points: Array, variation: _Variation) -> tuple[Array, Array]:
     return stubs, veins
 
 
-def _scan(brightness: Array, points: Array, rng: np.random.Generator) -> Array:
-    """Shade like receive coils, add Rician noise (Gudbjartsson and Patz, MRM 1995;34:910) and apply the gain."""
-    direction = np.array([rng.normal(0, 0.3), -1.0, rng.normal(0, 0.3)])
-    depth = np.einsum("i,i...->...", direction / np.linalg.norm(direction), points) / 100
-    wave = np.einsum("i,i...->...", rng.normal(0, 2 * np.pi / 200, 3), points)
-    shading = np.exp(rng.uniform(0.05, 0.3) * depth + 0.08 * np.sin(wave + rng.uniform(0, 2 * np.pi)))
-    noise = rng.normal(0, rng.uniform(0.04, 0.07), (2, *brightness.shape))
-    signal = np.hypot(brightness * shading + noise[0], noise[1])
-    return np.asarray(np.clip(np.rint(signal * rng.uniform(400, 1100)), 0, 32767), dtype=np.float32)
-
-
 def _rotation(degrees: NDArray[np.float64]) -> NDArray[np.float64]:
     transform = sitk.Euler3DTransform()
     transform.SetRotation(*np.radians(degrees).tolist())
     return np.array(transform.GetMatrix()).reshape(3, 3)
-
-
-def _image(array: NDArray[np.int16] | NDArray[np.uint8], grid: sitk.Image) -> sitk.Image:
-    image = sitk.GetImageFromArray(np.ascontiguousarray(array.T))
-    image.CopyInformation(grid)
-    return image
