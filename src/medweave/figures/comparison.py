@@ -41,7 +41,7 @@ def comparison_figure(
         grid: The grid of all three.
         title: Above the planes.
     """
-    classes = _agreement(predicted, truth)
+    classes = agreement(predicted, truth)
     centre = mask_centre(truth if truth.any() else predicted)
     orientation = (
         sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(grid.direction) if image.ndim == 3 else None
@@ -68,19 +68,24 @@ def comparison_figure(
     return figure
 
 
-def _agreement(predicted: NDArray[np.uint8], truth: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def agreement(predicted: NDArray[np.uint8], truth: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return 0 background, 1 truth only, 2 prediction only, 3 both, 4 two different structures."""
     classes = (truth > 0).astype(np.uint8) + 2 * (predicted > 0).astype(np.uint8)
     classes[(classes == 3) & (predicted != truth)] = 4
     return classes
 
 
-def _draw(axes: Axes, plane: Plane, classes: NDArray[np.uint8], window: tuple[float, float]) -> None:
-    axes.imshow(plane.values, cmap="gray", vmin=window[0], vmax=window[1], aspect=plane.aspect)
+def agreement_colours() -> NDArray[np.float64]:
+    """Return the colour with opacity, (5, 4), of each value of `agreement`."""
     colours = np.zeros((len(LEGEND) + 1, 4))
     for value, (_, colour) in LEGEND.items():
         colours[value] = to_rgba(colour, OPACITY)
-    axes.imshow(colours[classes], aspect=plane.aspect, interpolation="nearest")
+    return colours
+
+
+def _draw(axes: Axes, plane: Plane, classes: NDArray[np.uint8], window: tuple[float, float]) -> None:
+    axes.imshow(plane.values, cmap="gray", vmin=window[0], vmax=window[1], aspect=plane.aspect)
+    axes.imshow(agreement_colours()[classes], aspect=plane.aspect, interpolation="nearest")
     _zoom(axes, plane, classes > 0)
     axes.set_title(plane.name, color=TEXT, fontsize=9)
     axes.set_axis_off()
