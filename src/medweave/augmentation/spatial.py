@@ -39,17 +39,24 @@ def affine(
     scale: float = 0.1,
     translate_voxels: float = 0.0,
     shear: float = 0.0,
+    in_plane_only: bool = False,
 ) -> Transform:
-    """Rotate about every axis, scale, shift and shear, each uniformly up to an amount; the border is repeated."""
+    """Rotate about every axis, scale, shift and shear, each uniformly up to an amount; the border is repeated.
+
+    `in_plane_only` leaves the third axis alone: for thick slices, whose voxels are no cubes.
+    """
     axes = keys.spatial_dims
     angle = math.radians(rotate_degrees)
+    moved = 2 if in_plane_only else axes
+    rotations = [angle] if axes == 2 else [0.0 if in_plane_only else angle] * 2 + [angle]
+    shears = [0.0 if in_plane_only and axes == 3 and pair not in (0, 2) else shear for pair in range(axes * (axes - 1))]
     return RandAffined(
         keys.all,
         prob=probability,
-        rotate_range=[angle] * (1 if axes == 2 else 3),
-        scale_range=[scale] * axes,
-        translate_range=[translate_voxels] * axes,
-        shear_range=[shear] * (axes * (axes - 1)),
+        rotate_range=rotations,
+        scale_range=[scale] * moved + [0.0] * (axes - moved),
+        translate_range=[translate_voxels] * moved + [0.0] * (axes - moved),
+        shear_range=shears,
         mode=keys.modes,
         padding_mode="border",
     )

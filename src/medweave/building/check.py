@@ -8,6 +8,7 @@ from torch import nn
 
 from medweave.augmentation.augmentation import AUGMENTATIONS, SampleKeys
 from medweave.building.components import build_component, component_parameters, component_problems
+from medweave.building.measurements import measurement_problems
 from medweave.building.model import ENCODER_ARGUMENTS, FUSION_ARGUMENTS, HEAD_ARGUMENTS, build_model
 from medweave.building.study import patch_sizes
 from medweave.building.training import LOSS_ARGUMENTS, LOSS_EXTRAS, build_loss, build_optimizer, build_scheduler
@@ -15,6 +16,8 @@ from medweave.core.errors import RecipeError
 from medweave.core.registry import Registry, load_plugins
 from medweave.data.layouts.layout import LAYOUTS
 from medweave.losses.loss import LOSSES
+from medweave.measurement_classifiers.fitting import MEASUREMENT_CLASSIFIERS
+from medweave.measurements.measurement import MEASUREMENTS
 from medweave.models.encoders.encoder import ENCODERS
 from medweave.models.fusion.fusion import FUSIONS
 from medweave.models.heads.head import HEADS
@@ -34,6 +37,8 @@ REGISTRIES: dict[str, tuple[Registry[Any], tuple[str, ...]]] = {
     "augmentations": (AUGMENTATIONS, ()),
     "optimizers": (OPTIMIZERS, ()),
     "schedulers": (SCHEDULERS, ()),
+    "measurements": (MEASUREMENTS, ()),
+    "measurement_classifiers": (MEASUREMENT_CLASSIFIERS, ()),
 }
 
 
@@ -54,7 +59,7 @@ def complete_recipe(recipe: Recipe, source: object) -> Recipe:
     problems = [problem for entry in _entries(recipe) for problem in _entry_problems(entry)]
     problems += _kind_problems(recipe)
     if not problems:
-        problems += _building_problems(recipe)
+        problems += _building_problems(recipe) + measurement_problems(recipe)
     problems += _size_problems(recipe)
     if problems:
         raise RecipeError(source, problems)
@@ -74,6 +79,11 @@ def _entries(recipe: Recipe) -> list[Entry]:
         *(entry(f"augmentation.{i}", value, "augmentations") for i, value in enumerate(recipe.augmentation)),
         entry("optimizer", recipe.optimizer, "optimizers"),
         entry("scheduler", recipe.scheduler, "schedulers"),
+        *([entry("measurements", recipe.measurements, "measurements")] if recipe.measurements else []),
+        *(
+            entry(f"measurement_classifiers.{key}", value, "measurement_classifiers")
+            for key, value in recipe.measurement_classifiers.items()
+        ),
     ]
 
 
@@ -131,7 +141,7 @@ def _size_problems(recipe: Recipe) -> list[str]:
     for name, source in recipe.data.inputs.items():
         sizes = [
             (f"preprocessing.{name}.{field}", getattr(recipe.preprocessing.get(name), field, None))
-            for field in ("spacing_mm", "size_voxels")
+            for field in ("spacing_mm", "resize_voxels", "size_voxels")
         ]
         if recipe.patches and recipe.patches.size_voxels != "auto":
             sizes.append(("patches.size_voxels", patch_sizes(recipe.patches, recipe.data.inputs)[name]))
@@ -167,5 +177,7 @@ def _completed(recipe: Recipe) -> Recipe:
             "augmentation": tuple(full(component, "augmentations") for component in recipe.augmentation),
             "optimizer": full(recipe.optimizer, "optimizers"),
             "scheduler": full(recipe.scheduler, "schedulers"),
+            "measurements": full(recipe.measurements, "measurements") if recipe.measurements else None,
+            "measurement_classifiers": all_full(recipe.measurement_classifiers, "measurement_classifiers"),
         }
     )

@@ -60,7 +60,7 @@ def build_model(recipe: Recipe) -> MultiTaskModel:
             make_fusion=lambda channels: build_component(recipe.model.fusion, FUSIONS, channels=channels),
             classes=len(head.classes),
         )
-        for name, head in recipe.data.classification_heads.items()
+        for name, head in recipe.network_classes.items()
     }
     return MultiTaskModel(
         encoders=encoders,

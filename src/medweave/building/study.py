@@ -92,6 +92,7 @@ def _build_preprocessor(source: Input, section: Preprocessing) -> Preprocessor:
         spatial_dims=source.spatial_dims,
         orientation=section.orientation,
         spacing_mm=section.spacing_mm,
+        resize_voxels=section.resize_voxels,
         interpolation=section.interpolation,
         label_resampling=section.label_resampling,
         crop=ForegroundCrop(**section.crop.model_dump()) if section.crop else None,

@@ -62,6 +62,8 @@ class Preprocessor:
         spatial_dims: 2 or 3.
         orientation: Three letters the axes run towards ("LPS"), or None to keep the file's axes. Ignored in 2D.
         spacing_mm: Spacing to resample to, in the oriented axes' order, or None to keep the image's.
+        resize_voxels: Size that the whole field of view is resampled to, whatever its spacing and proportions, or None;
+            excludes `spacing_mm`.
         interpolation: For images. Label maps are resampled as `label_resampling` says.
         label_resampling: "nearest", or "majority": each label's share of a voxel, the largest wins.
         crop: Foreground crop, or None.
@@ -72,6 +74,7 @@ class Preprocessor:
     spatial_dims: int = 3
     orientation: str | None = None
     spacing_mm: tuple[float, ...] | None = None
+    resize_voxels: tuple[int, ...] | None = None
     interpolation: Literal["linear", "cubic"] = "linear"
     label_resampling: Literal["nearest", "majority"] = "nearest"
     crop: ForegroundCrop | None = None
@@ -86,7 +89,7 @@ class Preprocessor:
     def from_json(cls, content: dict[str, Any]) -> "Preprocessor":
         """Build the preprocessor that `to_json` described."""
         crop, intensity = content["crop"], content["intensity"]
-        lists = {name: tuple(content[name]) if content[name] else None for name in ("spacing_mm", "size_voxels")}
+        lists = {name: tuple(content[name]) if content[name] else None for name in ("spacing_mm", "resize_voxels", "size_voxels")}
         return cls(
             **content
             | lists
@@ -111,8 +114,9 @@ class Preprocessor:
         native_grid = Grid.of(channels[0])
         oriented = [self._orient(_on_grid(channel, native_grid)) for channel in channels]
         grid = Grid.of(oriented[0])
-        if self.spacing_mm is not None:
-            grid = respaced_grid(grid, self.spacing_mm)
+        spacing_mm = self._spacing_mm(grid)
+        if spacing_mm is not None:
+            grid = respaced_grid(grid, spacing_mm)
             oriented = [smooth_before_shrinking(channel, grid.spacing_mm) for channel in oriented]
         resampled = [self._sample(channel, grid) for channel in oriented]
         grid = self._cropped(grid, resampled)
@@ -147,6 +151,12 @@ class Preprocessor:
         if self.orientation is None or self.spatial_dims != 3:
             return image
         return sitk.DICOMOrient(image, self.orientation)
+
+    def _spacing_mm(self, grid: Grid) -> tuple[float, ...] | None:
+        if self.resize_voxels is None:
+            return self.spacing_mm
+        extents_mm = np.multiply(grid.size_voxels, grid.spacing_mm)
+        return tuple((extents_mm / self.resize_voxels).tolist())
 
     def _sample(self, image: sitk.Image, grid: Grid) -> sitk.Image:
         if Grid.of(image) == grid:

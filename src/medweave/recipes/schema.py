@@ -191,6 +191,8 @@ class Preprocessing(Section):
     """Letters that the axes run towards (LPS, RAS, …), or null to keep each file's axes."""
     spacing_mm: Spacing | Auto | None = None
     """Spacing to resample to; auto: the training cases' median; null: as the file has it."""
+    resize_voxels: Size | None = None
+    """Resample the whole field of view to this size, whatever its spacing and proportions; instead of `spacing_mm`."""
     interpolation: Literal["linear", "cubic"] = "linear"
     """For images."""
     label_resampling: Literal["nearest", "majority"] = "nearest"
@@ -201,6 +203,12 @@ class Preprocessing(Section):
     """Crop or pad to this size about the centre."""
     intensity: Annotated[Intensity, BeforeValidator(_name_only, json_schema_input_type=str | Intensity)] = Intensity()
     """Normalisation of each channel."""
+
+    @model_validator(mode="after")
+    def _one_way_to_resample(self) -> Self:
+        if self.spacing_mm is not None and self.resize_voxels is not None:
+            raise ValueError("spacing_mm and resize_voxels exclude each other")
+        return self
 
 
 class Patches(Section):
@@ -299,6 +307,16 @@ class Recipe(Section):
     """The loop."""
     prediction: Prediction = Prediction()
     """How the model predicts."""
+    measurements: ComponentField | None = None
+    """Named numbers with units taken from each case's predicted label maps; null: none."""
+    measurement_classifiers: dict[str, ComponentField] = {}
+    """What answers a classification task by the measurements: beside the network, or instead of it where the task is
+    in neither `model.heads` nor `losses`."""
+
+    @property
+    def network_classes(self) -> dict[str, ClassificationHead]:
+        """The classification tasks that the network answers, by name."""
+        return {name: head for name, head in self.data.classification_heads.items() if name in self.model.heads}
 
     @model_validator(mode="after")
     def _names_agree(self) -> Self:
@@ -309,10 +327,12 @@ class Recipe(Section):
                 ("model.encoders", "inputs", self.model.encoders, self.data.inputs),
                 ("model.heads", "heads", self.model.heads, self.data.heads),
                 ("losses", "heads", self.losses, self.data.heads),
+                ("measurement_classifiers", "heads", self.measurement_classifiers, self.data.classification_heads),
             )
             for key in keys
             if key not in known
         ]
+        measured_only = {*self.measurement_classifiers} - {*self.model.heads} - {*self.losses}
         problems += [
             f"{section}: {name!r} of data.{kind} is missing"
             for section, kind, keys, known in (
@@ -321,8 +341,9 @@ class Recipe(Section):
                 ("losses", "heads", self.losses, self.data.heads),
             )
             for name in known
-            if name not in keys
+            if name not in keys and not (kind == "heads" and name in measured_only)
         ]
+        problems += self._measurement_problems()
         images = {channel for source in self.data.inputs.values() for channel in source.channels}
         problems += [
             f"data.heads.{name}.of: {head.of!r} is no channel of an input: {', '.join(sorted(images))}"
@@ -334,10 +355,20 @@ class Recipe(Section):
             raise ValueError("\n".join(problems))
         return self
 
+    def _measurement_problems(self) -> list[str]:
+        problems = [
+            f"measurement_classifiers.{name}: a task with multi_label cannot be answered by the measurements"
+            for name in self.measurement_classifiers
+            if name in self.data.classification_heads and self.data.classification_heads[name].multi_label
+        ]
+        if self.measurement_classifiers and self.measurements is None:
+            problems.append("measurements: required by measurement_classifiers, but missing")
+        return problems
+
     def _patch_problems(self) -> list[str]:
         if self.patches is None or self.patches.size_voxels == "auto":
             return []
-        if self.data.classification_heads:
+        if self.network_classes:
             return [
                 "patches.size_voxels: a class belongs to a whole case, so with a classification head it must be auto; "
                 "set preprocessing.INPUT.size_voxels to crop or pad every case"
@@ -352,9 +383,7 @@ class Recipe(Section):
             f"val/dice_{name}_{key}" for name, head in self.data.segmentation_heads.items() for key in head.structures
         ]
         logged += [
-            f"val/{score}_{name}"
-            for name in self.data.classification_heads
-            for score in ("accuracy", "balanced_accuracy", "auc")
+            f"val/{score}_{name}" for name in self.network_classes for score in ("accuracy", "balanced_accuracy", "auc")
         ]
         monitor = self.training.early_stopping.monitor
         if monitor in logged:

@@ -104,3 +104,15 @@ def test_elastic_moves_labels_with_the_image(axes):
     blob, image, labels = _run(transform, axes=axes, seed=1, size=24)
     assert not torch.equal(image, blob)
     assert ((labels == 1) ^ (image > 0.5)).float().mean() < 0.01
+
+
+def test_an_affine_in_the_plane_leaves_every_slice_in_its_place():
+    ramp = torch.arange(12.0).expand(1, 16, 16, 12).clone()
+    transform = affine(KEYS[3], probability=1.0, rotate_degrees=40, scale=0.2, shear=0.2, in_plane_only=True)
+    moved = AugmentationPipeline([transform])({"image": ramp, "labels": ramp.clone()}, seed=3)
+    assert torch.allclose(moved["image"], ramp, atol=1e-4)
+
+
+def test_an_affine_in_the_plane_still_turns_the_slices():
+    blob, image, _ = _run(affine(KEYS[3], probability=1.0, rotate_degrees=40, in_plane_only=True), axes=3)
+    assert not torch.allclose(image, blob)

@@ -262,6 +262,16 @@ def test_channels_that_do_not_overlap_are_refused() -> None:
         Preprocessor()([to_image(array, here), to_image(array, there)])
 
 
+def test_resizing_takes_the_whole_field_of_view_to_one_size() -> None:
+    array = np.random.default_rng(0).random((30, 20)).astype(np.float32)
+    image = to_image(array, Grid((30, 20), (0.5, 1.0), (3.0, 4.0), (1.0, 0.0, 0.0, 1.0)))
+    preprocessed = Preprocessor(spatial_dims=2, resize_voxels=(15, 40), intensity=RAW)([image])
+    assert preprocessed.image.shape == (1, 15, 40)
+    assert preprocessed.grid.spacing_mm == pytest.approx((1.0, 0.5))
+    # The outer edges stay: half a voxel beyond the first centre along each axis.
+    assert preprocessed.grid.origin_mm == pytest.approx((3.0 - 0.25 + 0.5, 4.0 - 0.5 + 0.25))
+
+
 def test_2d_image_is_resampled_and_comes_back() -> None:
     array = np.zeros((40, 30), np.uint8)
     array[10:30, 8:22] = 1
