@@ -1,59 +1,161 @@
 """Curves of a training over its epochs."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
 from medweave.figures.style import MUTED, colour, new_figure, style_axes
 
+History = Sequence[Mapping[str, float]]
+#: A page of more panels than four is this much larger, and so is all that is drawn on it.
+LARGE = 18 / 11
 
-def training_curves(history: Sequence[Mapping[str, float]], *, best_epoch: int) -> Figure:
-    """Draw loss, score, Dice of each structure and learning rate, all from epoch 1 to the last.
+
+@dataclass(frozen=True)
+class Panel:
+    """A quantity of a training.
+
+    Attributes:
+        file: Stem of the file of its own picture.
+        title: Of the panel.
+        series: Label of each line, by the logged name.
+        is_share: Whether the values lie between 0 and 1.
+    """
+
+    file: str
+    title: str
+    series: Mapping[str, str]
+    is_share: bool = False
+
+
+def training_curves(
+    history: History, *, best_epoch: int, segmentation_heads: Sequence[str], classification_heads: Sequence[str]
+) -> Figure:
+    """Draw all quantities of a training, each from epoch 1 to the last.
+
+    A study that segments and classifies has the total loss, the loss of either kind, accuracy, Dice and AUC; a study of
+    one kind has the loss, its scores and the learning rate.
 
     Args:
-        history: Logged values of each epoch: "epoch", "lr", "train/loss", "val/loss", "val/score", "val/dice_…"; a
-            value may be absent from an epoch.
-        best_epoch: Epoch to mark.
+        history: Logged values of each epoch: "epoch", "lr", "train/loss", "val/loss", "val/score", "train/loss_HEAD",
+            "val/loss_HEAD", "val/dice_HEAD_STRUCTURE", "val/accuracy_HEAD", "val/auc_HEAD"; a value may be absent.
+        best_epoch: Epoch to mark, from 0.
+        segmentation_heads: Their names.
+        classification_heads: Their names.
     """
-    figure = new_figure(11, 7)
-    axes = figure.subplots(2, 2)
-    _draw(axes[0, 0], history, {"train/loss": "training", "val/loss": "validation"})
-    style_axes(axes[0, 0], title="Loss", x_label="epoch")
-    _draw(axes[0, 1], history, {"val/score": "score"})
-    style_axes(axes[0, 1], title="Validation score", x_label="epoch")
-    dice = sorted({name for row in history for name in row if name.startswith("val/dice_")})
-    _draw(axes[1, 0], history, {name: name.removeprefix("val/dice_").replace("_", " ") for name in dice})
-    style_axes(axes[1, 0], title="Validation Dice", x_label="epoch")
-    _draw(axes[1, 1], history, {"lr": "learning rate"})
-    style_axes(axes[1, 1], title="Learning rate", x_label="epoch")
-    for axis in (axes[0, 1], axes[1, 0]):
-        axis.set_ylim(0, 1)
+    panels = _panels(history, segmentation_heads, classification_heads)
+    columns = 2 if len(panels) <= 4 else 3
+    scale = 1.0 if columns == 2 else LARGE
+    figure = new_figure(11 * scale, (7 if columns == 2 else 12 / LARGE) * scale)
+    axes = figure.subplots(-(-len(panels) // columns), columns).ravel()
+    for axis, panel in zip(axes, panels, strict=False):
+        _draw(axis, history, panel, best_epoch=best_epoch)
+    for unused in axes[len(panels) :]:
+        unused.set_axis_off()
+    first_share = next(position for position, panel in enumerate(panels) if panel.is_share)
+    _name_best_epoch(axes[first_share], best_epoch, is_early=best_epoch < len(history) / 2)
+    _enlarge(figure, scale)
+    return figure
+
+
+def single_curves(
+    history: History, *, best_epoch: int, segmentation_heads: Sequence[str], classification_heads: Sequence[str]
+) -> dict[str, Figure]:
+    """Draw each quantity of a training as a picture of its own.
+
+    Args:
+        history: As for `training_curves`.
+        best_epoch: Epoch to mark, from 0.
+        segmentation_heads: Their names.
+        classification_heads: Their names.
+
+    Returns:
+        By the stem of the file ("loss_curve", "dice_curve", …).
+    """
+    figures = {}
+    for panel in _panels(history, segmentation_heads, classification_heads):
+        figures[panel.file] = new_figure(7, 4)
+        axes = figures[panel.file].subplots()
+        _draw(axes, history, panel, best_epoch=best_epoch)
+        _name_best_epoch(axes, best_epoch, is_early=best_epoch < len(history) / 2)
+    return figures
+
+
+def _panels(history: History, segmentation_heads: Sequence[str], classification_heads: Sequence[str]) -> list[Panel]:
+    logged = sorted({name for row in history for name in row})
+    dice = {
+        name: name.removeprefix("val/dice_").replace("_", " ")
+        for name in logged
+        if name.startswith(tuple(f"val/dice_{head}_" for head in segmentation_heads))
+    }
+    panels = [Panel("loss_curve", "Total loss", {"train/loss": "training", "val/loss": "validation"})]
+    has_both = bool(segmentation_heads and classification_heads)
+    if has_both:
+        panels += [
+            Panel("seg_loss_curve", "Segmentation loss", _losses(segmentation_heads)),
+            Panel("cls_loss_curve", "Classification loss", _losses(classification_heads)),
+        ]
+    elif segmentation_heads:
+        panels.append(Panel("score_curve", "Validation score", {"val/score": "score"}, is_share=True))
+    if classification_heads:
+        accuracies = {f"val/accuracy_{head}": head for head in classification_heads}
+        panels.append(Panel("accuracy_curve", "Validation accuracy", accuracies, is_share=True))
+    if segmentation_heads:
+        panels.append(Panel("dice_curve", "Validation Dice", dice, is_share=True))
+    if classification_heads:
+        areas = {f"val/auc_{head}": head for head in classification_heads}
+        panels.append(Panel("val_auc_curve", "Validation AUC", areas, is_share=True))
+    if not has_both:
+        panels.append(Panel("learning_rate_curve", "Learning rate", {"lr": "learning rate"}))
+    return panels
+
+
+def _losses(heads: Sequence[str]) -> dict[str, str]:
+    prefix = {head: f"{head}, " if len(heads) > 1 else "" for head in heads}
+    parts = {"train": "training", "val": "validation"}
+    return {f"{part}/loss_{head}": f"{prefix[head]}{name}" for head in heads for part, name in parts.items()}
+
+
+def _draw(axes: Axes, history: History, panel: Panel, *, best_epoch: int) -> None:
+    for position, (name, label) in enumerate(panel.series.items()):
+        points = [(row["epoch"] + 1, row[name]) for row in history if name in row]
+        if points:
+            marker = "o" if len(points) < 30 else None
+            axes.plot(*zip(*points, strict=True), color=colour(position), label=label, marker=marker, markersize=3)
+    if axes.lines and len(panel.series) > 1:
+        axes.legend(fontsize=8, frameon=False)
+    style_axes(axes, title=panel.title, x_label="epoch")
+    if panel.is_share:
+        axes.set_ylim(0, 1)
     last = max(row["epoch"] for row in history) + 1
     margin = 0.03 * max(last - 1, 1)
-    for axis in axes.flat:
-        axis.set_xlim(1 - margin, last + margin)
-        axis.xaxis.set_major_locator(MaxNLocator(nbins="auto", integer=True))
-        axis.axvline(best_epoch + 1, color=MUTED, linestyle=":", linewidth=1)
-    is_early = best_epoch < len(history) / 2
-    axes[0, 1].annotate(
+    axes.set_xlim(1 - margin, last + margin)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins="auto", integer=True))
+    axes.axvline(best_epoch + 1, color=MUTED, linestyle=":", linewidth=1)
+
+
+def _name_best_epoch(axes: Axes, best_epoch: int, *, is_early: bool) -> None:
+    axes.annotate(
         f"best: epoch {best_epoch + 1}",
         (best_epoch + 1, 0.02),
+        xycoords=axes.get_xaxis_transform(),
         textcoords="offset points",
         xytext=(4 if is_early else -4, 0),
         fontsize=8,
         color=MUTED,
         ha="left" if is_early else "right",
     )
-    return figure
 
 
-def _draw(axes: Axes, history: Sequence[Mapping[str, float]], series: Mapping[str, str]) -> None:
-    for position, (name, label) in enumerate(series.items()):
-        points = [(row["epoch"] + 1, row[name]) for row in history if name in row]
-        if points:
-            marker = "o" if len(points) < 30 else None
-            axes.plot(*zip(*points, strict=True), color=colour(position), label=label, marker=marker, markersize=3)
-    if len(series) > 1:
-        axes.legend(fontsize=8, frameon=False)
+def _enlarge(figure: Figure, scale: float) -> None:
+    """Draw letters and lines larger; what belongs to a legend is among them."""
+    for text in figure.findobj(Text):
+        text.set_fontsize(float(text.get_fontsize()) * scale)
+    for line in figure.findobj(Line2D):
+        line.set_linewidth(line.get_linewidth() * scale)
+        line.set_markersize(line.get_markersize() * scale)

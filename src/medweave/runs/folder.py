@@ -29,8 +29,14 @@ class RunFolder:
         self.weights = path / "model.safetensors"
         self.training_summary = path / "training_summary.json"
         self.training_summary_markdown = path / "training_summary.md"
+        self.measurements = path / "measurements.csv"
         self.figures = path / "figures"
         self.training_curves = self.figures / "training_curves.png"
+        self.class_distribution = self.figures / "class_distribution.png"
+
+    def measurement_classifier(self, head: str) -> Path:
+        """Return the file of the classifier that answers a head by measurements."""
+        return self.path / f"measurement_classifier_{head}.json"
 
     def evaluation(self, part: str) -> Path:
         """Return the folder of the evaluation of a part of the split ("val", "test", "external")."""

@@ -33,8 +33,6 @@ from medweave.data.index import DatasetIndex
 from medweave.data.layouts.layout import scan
 from medweave.data.preparation import Preparation, prepare
 from medweave.data.split import Split, draw_split
-from medweave.figures.curves import training_curves
-from medweave.figures.page import save_figure
 from medweave.inference.backends.torch import to_channels_last
 from medweave.inference.predictor import build_predictor
 from medweave.models.multitask import MultiTaskModel
@@ -45,6 +43,7 @@ from medweave.recipes.schema import Recipe
 from medweave.runs.folder import RunFolder
 from medweave.runs.manifest import new_manifest, now, read_manifest
 from medweave.training.module import MultiTaskModule, ValidationCase
+from medweave.training.pictures import save_class_distribution, save_curves
 from medweave.training.precision import fastest_precision
 from medweave.training.summary import summarise_training, summary_markdown
 from medweave.training.trainer import LoopSettings, Outcome, default_workers, fit
@@ -285,7 +284,10 @@ def _finish(
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         seconds=seconds,
     )
-    save_figure(training_curves(outcome.history, best_epoch=outcome.best_epoch), folder.training_curves)
+    save_curves(outcome, recipe=study.recipe, folder=folder)
+    cases = {case.case_id: case for case in study.index.cases}
+    targets = build_study_source(study.recipe).targets
+    save_class_distribution(cases, split=study.split, targets=targets, folder=folder)
     write_json(folder.training_summary, summary)
     write_text(folder.training_summary_markdown, summary_markdown(summary))
     manifest = read_manifest(folder.manifest)
