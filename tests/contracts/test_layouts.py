@@ -2,19 +2,43 @@ import pytest
 
 from medweave.core.errors import DataError
 from medweave.data.index import DatasetIndex
-from medweave.data.layouts.layout import LAYOUTS
+from medweave.data.layouts.layout import LAYOUTS, scan
 
 NAMES = [name for name in LAYOUTS.names() if name != "auto"]
 
 
+#: Files of an example of each layout; what is written into those that are text.
+EXAMPLES = {
+    "acdc": {
+        "p1/frame01.nii": "",
+        "p1/frame01_gt.nii": "",
+        "p1/frame09.nii": "",
+        "p2/frame01.nii": "",
+        "p2/gt.txt": "3",
+    },
+    "image_folders": {"Covid/images/a.png": "", "Covid/masks/a.png": "", "Normal/images/b.jpg": ""},
+    "table": {"cases.csv": "case_id,image.t1,target.grade\na,a.nii,high\nb,,low\n", "a.nii": ""},
+}
+
+
 @pytest.fixture
-def folders(heart_study):
-    """An example folder of each layout that there is one of."""
-    return {"msd": heart_study}
+def folders(heart_study, tmp_path_factory):
+    """An example folder of each layout."""
+    root = tmp_path_factory.mktemp("layouts")
+    for layout, files in EXAMPLES.items():
+        for file, content in files.items():
+            (root / layout / file).parent.mkdir(parents=True, exist_ok=True)
+            (root / layout / file).write_text(content)
+    return {"msd": heart_study, **{layout: root / layout for layout in EXAMPLES}}
 
 
 def test_there_are_layouts() -> None:
-    assert "msd" in NAMES
+    assert {"msd", *EXAMPLES} <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_layout_is_detected(name, folders):
+    assert scan(folders[name]).layout == name
 
 
 @pytest.mark.parametrize("name", NAMES)

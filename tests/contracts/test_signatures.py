@@ -20,7 +20,7 @@ COMPONENTS = [
 def _parameters(kind, name):
     component = REGISTRIES[kind][0].get(name)
     function = component.__init__ if inspect.isclass(component) else component
-    parameters = [p for p in inspect.signature(component).parameters.values()]
+    parameters = list(inspect.signature(component).parameters.values())
     return function, parameters, component
 
 

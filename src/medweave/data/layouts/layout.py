@@ -56,7 +56,8 @@ class AutoLayout:
             raise DataError(
                 "the folder matches several layouts" if matching else "the folder matches no known layout",
                 where=root,
-                fix=f"name one with --layout, or arrange the folder like one of these:\n{trees}",
+                fix="name one with --layout, describe it in a recipe under data.layout (layout table), or arrange the"
+                f" folder like one of these:\n{trees}",
             )
         return LAYOUTS.get(matching[0])().scan(root)
 

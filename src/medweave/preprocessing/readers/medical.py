@@ -9,6 +9,7 @@ import SimpleITK as sitk
 from medweave.core.errors import DataError
 from medweave.preprocessing.readers.nifti import verify_nifti
 from medweave.preprocessing.readers.raster import (
+    RASTER_SUFFIXES,
     Colour,
     as_labels,
     in_colour,
@@ -17,6 +18,19 @@ from medweave.preprocessing.readers.raster import (
     verify_raster,
     without_resolution,
 )
+
+IMAGE_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd", *RASTER_SUFFIXES)
+
+
+def image_suffix(name: str) -> str:
+    """Return the suffix of an image file's name as it is written, or "" for another name."""
+    known = next((suffix for suffix in IMAGE_SUFFIXES if name.lower().endswith(suffix)), "")
+    return name[len(name) - len(known) :]
+
+
+def image_stem(name: str) -> str:
+    """Return an image file's name without its suffix, and another name as it is."""
+    return name.removesuffix(image_suffix(name))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,245 @@
+"""The layout of a table: one row a case, the files and classes in its columns."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from medweave.core.errors import DataError
+from medweave.data.case import Case
+from medweave.data.index import DatasetIndex
+from medweave.data.layouts.layout import LAYOUTS
+from medweave.data.table_file import TABLE_SUFFIXES, Row, TableFile, columns_of, is_template, read_table
+from medweave.preprocessing.readers.medical import image_stem
+
+CASE_COLUMN, SUBJECT_COLUMN = "case_id", "subject_id"
+IMAGE, LABEL_MAP, TARGET = "image.", "label_map.", "target."
+FIX = (
+    f"name the columns {CASE_COLUMN}, {SUBJECT_COLUMN}, {IMAGE}NAME, {LABEL_MAP}NAME and {TARGET}NAME, or say in the"
+    " recipe under data.layout which columns hold what (`layout: {name: table, case_id: …, images: {NAME: …}}`)."
+)
+
+ClassNames = Mapping[str, Mapping[str | int, str]]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Which column, or template over columns, holds what."""
+
+    case_id: str
+    subject: str
+    images: Mapping[str, str]
+    label_maps: Mapping[str, str]
+    targets: Mapping[str, str]
+
+    @property
+    def expressions(self) -> list[str]:
+        return [
+            self.case_id,
+            self.subject,
+            *self.images.values(),
+            *self.label_maps.values(),
+            *self.targets.values(),
+        ]
+
+
+@LAYOUTS.register("table")
+class TableLayout:
+    """A CSV or TSV file with one row a case, or the folder that holds it; any cell but the case's name may be empty.
+
+    A value with braces is a template over columns: `images: {pre: "{patient}/pre.nii.gz"}`. A file that a template
+    names and that is absent is a missing image; one that a cell names must be there. Several classes in a cell are
+    joined by `|`, and `|` alone means none of them.
+
+    Args:
+        file: Name of the table in its folder; by default the only one.
+        case_id: Column or template of the case's name; the suffix of an image file is left out.
+        subject: Column or template of the person; by default subject_id, or else the case itself.
+        images: Column or template of each image; by default the columns image.NAME.
+        label_maps: Of the label map on each image; by default label_map.NAME.
+        targets: Of each target's class; by default target.NAME.
+        attributes: Columns with other facts; by default all that are left.
+        class_names: Name of each class as it is written in the table, by target.
+        structures: Value of each structure, by label map.
+        delimiter: Between the cells; by default a comma or semicolon, in .tsv a tab.
+    """
+
+    tree = (
+        "  cases.csv   (one row a case; or .tsv; the file itself may be given)\n"
+        "  case_id,subject_id,image.flair,label_map.flair,target.grade\n"
+        "  a1,a,a1/flair.nii.gz,a1/mask.nii.gz,high   (paths from the table's folder; a cell may be empty)"
+    )
+
+    def __init__(
+        self,
+        *,
+        file: str | None = None,
+        case_id: str = CASE_COLUMN,
+        subject: str | None = None,
+        images: Mapping[str, str] | None = None,
+        label_maps: Mapping[str, str] | None = None,
+        targets: Mapping[str, str] | None = None,
+        attributes: tuple[str, ...] | None = None,
+        class_names: ClassNames | None = None,
+        structures: Mapping[str, Mapping[str, int]] | None = None,
+        delimiter: str | None = None,
+    ) -> None:
+        self.file = file
+        self.case_id = case_id
+        self.subject = subject
+        self.images = images
+        self.label_maps = label_maps
+        self.targets = targets
+        self.attributes = attributes
+        self.class_names = class_names or {}
+        self.structures = structures or {}
+        self.delimiter = delimiter
+
+    def matches(self, root: Path) -> bool:
+        """Tell whether `root` is a table, or holds one with the columns that are wanted."""
+        if root.is_file():
+            return root.suffix.lower() in TABLE_SUFFIXES
+        try:
+            self._plan(self._find(root))
+        except DataError:
+            return False
+        return True
+
+    def scan(self, root: Path) -> DatasetIndex:
+        """List the rows as cases; `root` is the table or its folder."""
+        table = self._find(root)
+        plan = self._plan(table)
+        _refuse_equal_names(table, plan)
+        cases = [self._case(row, plan, table) for row in table.rows]
+        _refuse_vain_templates(plan, cases, table)
+        return DatasetIndex(
+            name=table.path.parent.name,
+            root=table.path.parent,
+            layout="table",
+            cases=tuple(sorted(cases, key=lambda case: case.case_id)),
+            structures=self.structures,
+        )
+
+    def _find(self, root: Path) -> TableFile:
+        if root.is_file():
+            return read_table(root, delimiter=self.delimiter)
+        if self.file is not None:
+            return read_table(root / self.file, delimiter=self.delimiter)
+        files = sorted(path for path in _files(root) if path.suffix.lower() in TABLE_SUFFIXES)
+        if len(files) != 1:
+            raise DataError(
+                "the folder holds several tables" if files else "the folder holds no table",
+                where=root,
+                got=", ".join(path.name for path in files) or None,
+                fix="give the table itself, or set data.layout.file.",
+            )
+        return read_table(files[0], delimiter=self.delimiter)
+
+    def _plan(self, table: TableFile) -> _Plan:
+        def named(prefix: str, given: Mapping[str, str] | None) -> Mapping[str, str]:
+            by_prefix = {column.removeprefix(prefix): column for column in table.columns if column.startswith(prefix)}
+            return by_prefix if given is None else given
+
+        plan = _Plan(
+            self.case_id,
+            self.subject or (SUBJECT_COLUMN if SUBJECT_COLUMN in table.columns else self.case_id),
+            named(IMAGE, self.images),
+            named(LABEL_MAP, self.label_maps),
+            named(TARGET, self.targets),
+        )
+        table.require([*plan.expressions, *(self.attributes or ())], fix=FIX)
+        strays = [name for name in plan.label_maps if name not in plan.images]
+        if strays or not plan.images:
+            raise DataError(
+                f"a label map lies on an image that the table does not have: {strays[0]!r}"
+                if strays
+                else "the table names no images",
+                where=table.path,
+                got=f"images {', '.join(plan.images)}" if strays else f"columns {', '.join(table.columns)}",
+                fix=FIX,
+            )
+        return plan
+
+    def _case(self, row: Row, plan: _Plan, table: TableFile) -> Case:
+        used = {column for expression in plan.expressions for column in columns_of(expression)}
+        others = [column for column in table.columns if column not in used] if self.attributes is None else []
+        targets = {name: self._classes(row, name, column, table) for name, column in plan.targets.items()}
+        return Case(
+            case_id=image_stem(row.value(plan.case_id)),
+            subject_id=image_stem(row.value(plan.subject)) or image_stem(row.value(plan.case_id)),
+            images=dict(_present_files(row, plan.images, table)),
+            label_maps=dict(_present_files(row, plan.label_maps, table)),
+            targets={name: classes for name, classes in targets.items() if classes},
+            attributes={name: row.cells[name] for name in self.attributes or others if row.cells[name]},
+        )
+
+    def _classes(self, row: Row, target: str, column: str, table: TableFile) -> str:
+        """Return the classes of a target, joined by `|`."""
+        written = row.value(column)
+        names = {str(raw): name for raw, name in self.class_names.get(target, {}).items()}
+        parts = [part.strip() for part in written.split("|")]
+        for part in filter(None, parts):
+            if names and part not in names:
+                raise DataError(
+                    f"target {target!r} has a class without a name",
+                    where=f"{table.path}, line {row.line}, column {column}",
+                    got=part,
+                    wanted=", ".join(names),
+                    fix="correct the cell, or name the class in data.layout.class_names.",
+                )
+        return "|".join(names.get(part, part) for part in parts)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    if folder.is_dir():
+        yield from (path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+
+
+def _refuse_equal_names(table: TableFile, plan: _Plan) -> None:
+    """Refuse rows without a name, with one that cannot be a file's, or with one of another row."""
+    seen: dict[str, int] = {}
+    for row in table.rows:
+        name = image_stem(row.value(plan.case_id))
+        if not name or Path(name).name != name:
+            raise DataError(
+                "a case's name cannot be that of a file" if name else "a case has no name",
+                where=f"{table.path}, line {row.line}, column {plan.case_id}",
+                got=name or None,
+                fix="give it a name without slashes.",
+            )
+        if name in seen:
+            raise DataError(
+                "two cases have one name",
+                where=f"{table.path}, lines {seen[name]} and {row.line}, column {plan.case_id}",
+                got=name,
+                fix="name each case differently; data.layout.subject tells which belong to one person.",
+            )
+        seen[name] = row.line
+
+
+def _present_files(row: Row, expressions: Mapping[str, str], table: TableFile) -> Iterator[tuple[str, Path]]:
+    for name, expression in expressions.items():
+        written = row.value(expression)
+        path = Path(os.path.normpath(table.path.parent / written))
+        if written and path.is_file():
+            yield name, path
+        elif written and not is_template(expression):
+            raise DataError(
+                "the table names a file that is absent",
+                where=f"{table.path}, line {row.line}, column {expression}",
+                got=written,
+                fix="correct the path (from the table's folder), or leave the cell empty.",
+            )
+
+
+def _refuse_vain_templates(plan: _Plan, cases: list[Case], table: TableFile) -> None:
+    """Refuse a template that names a file in no row: it is misspelt."""
+    for kind, expressions in (("images", plan.images), ("label_maps", plan.label_maps)):
+        for name, expression in expressions.items():
+            if cases and is_template(expression) and not any(name in getattr(case, kind) for case in cases):
+                raise DataError(
+                    f"no case has a file for data.layout.{kind}.{name}",
+                    where=table.path,
+                    got=f"for instance {table.path.parent / table.rows[0].value(expression)}",
+                    fix="correct the template.",
+                )
