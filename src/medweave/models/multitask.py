@@ -58,25 +58,38 @@ class MultiTaskModel(nn.Module):
             Logits of each head: (B, channels, *spatial) of a segmentation, finest first, one tensor in evaluation mode;
             (B, classes) of a classification. A segmentation whose input no sample of a training batch has is left out.
         """
-        pyramids: dict[str, Sequence[Tensor]] = {}
-        segmentations: dict[str, SegmentationOutput] = {}
+        return self.answer(self.encode(images, present), present)
+
+    def encode(self, images: Mapping[str, Tensor], present: Mapping[str, Tensor]) -> dict[str, list[Tensor]]:
+        """Return the feature pyramid of each input; the rows of absent samples hold nothing of use."""
+        pyramids = {}
         for name, image in images.items():
             rows = self._rows(present[name])
             if rows is not None and not len(rows):
                 pyramids[name] = self._empty_pyramid(name, image)
                 continue
             pyramid = self.encoders[name](image if rows is None else image[rows])
-            heads = [head for head, source in self.drawn_on.items() if source == name]
-            outputs = {head: self.segmentation_heads[head](pyramid) for head in heads}
             pyramids[name] = [_spread(level, rows, len(image)) for level in pyramid]
-            for head, output in outputs.items():
-                segmentations[head] = SegmentationOutput(
-                    logits=[_spread(level, rows, len(image)) for level in output.logits],
-                    decoded=_spread(output.decoded, rows, len(image)),
-                )
+        return pyramids
+
+    def answer(
+        self, pyramids: Mapping[str, Sequence[Tensor]], present: Mapping[str, Tensor]
+    ) -> dict[str, list[Tensor]]:
+        """Return the logits of each head, as `forward` does."""
+        segmentations = {}
+        for name, head in self.segmentation_heads.items():
+            pyramid, flags = pyramids[self.drawn_on[name]], present[self.drawn_on[name]]
+            rows = self._rows(flags)
+            if rows is not None and not len(rows):
+                continue
+            output: SegmentationOutput = head(pyramid if rows is None else [level[rows] for level in pyramid])
+            segmentations[name] = SegmentationOutput(
+                logits=[_spread(level, rows, len(flags)) for level in output.logits],
+                decoded=_spread(output.decoded, rows, len(flags)),
+            )
         features = Features(pyramids, segmentations, present)
         return {
-            **{name: segmentations[name].logits for name in self.segmentation_heads if name in segmentations},
+            **{name: output.logits for name, output in segmentations.items()},
             **{name: [head(features)] for name, head in self.classification_heads.items()},
         }
 

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from medweave.inference.attention import grad_cam
 from medweave.models.multitask import MultiTaskModel
 
 ModelT = TypeVar("ModelT", bound=nn.Module)
@@ -79,6 +80,24 @@ class TorchBackend:
             )
         self.model.train(was_training)
         return {name: levels[0].float().cpu().numpy() for name, levels in logits.items()}
+
+    def attention(
+        self,
+        images: Mapping[str, NDArray[np.float32]],
+        present: Mapping[str, NDArray[np.bool_]],
+        *,
+        head: str,
+        class_index: int,
+    ) -> dict[str, NDArray[np.float32]]:
+        """Return how much each place (*spatial) of each present input of a batch of one speaks for a class."""
+        device = next(self.model.parameters()).device
+        return grad_cam(
+            self.model,
+            {name: _to_device(array, device) for name, array in images.items()},
+            {name: torch.from_numpy(flags).to(device) for name, flags in present.items()},
+            head=head,
+            class_index=class_index,
+        )
 
 
 def _to_device(array: NDArray[Any], device: torch.device) -> torch.Tensor:

@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from medweave.inference.attention import grad_cam
+from medweave.models.encoders.residual_unet import ResidualUNetEncoder
+from medweave.models.features import FeatureChannels
+from medweave.models.fusion.single import SingleFusion
+from medweave.models.heads.pooled_mlp import PooledMLPHead
+from medweave.models.multitask import MultiTaskModel
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    encoder = ResidualUNetEncoder(in_channels=1, spatial_dims=2, channels=(4, 6), blocks=(1, 1), norm="batch")
+    sources = FeatureChannels(pyramids={"a": (4, 6)}, decoded={}, activations={}, inputs={})
+    head = PooledMLPHead(
+        sources=sources,
+        make_fusion=lambda channels: SingleFusion(channels=channels),
+        classes=3,
+        hidden=(5,),
+        dropout=(0.0, 0.0),
+    )
+    return MultiTaskModel(encoders={"a": encoder}, segmentation_heads={}, classification_heads={"c": head}, drawn_on={})
+
+
+def _expected(model, image, present, class_index):
+    """Grad-CAM by its formula: features weighted by the mean gradient of the class's logit, positive part, enlarged."""
+    model.eval()
+    pyramids = model.encode({"a": image}, present)
+    coarsest = pyramids["a"][-1].detach().requires_grad_()
+    logit = model.answer({"a": [*pyramids["a"][:-1], coarsest]}, present)["c"][0][0, class_index]
+    (gradient,) = torch.autograd.grad(logit, coarsest)
+    weighted = torch.relu((gradient.mean(dim=(2, 3), keepdim=True) * coarsest).sum(dim=1, keepdim=True))
+    enlarged = functional.interpolate(weighted, size=image.shape[2:], mode="bilinear", align_corners=False)
+    return (enlarged / enlarged.max()).detach().numpy()[0, 0]
+
+
+def test_the_map_is_the_gradient_weighted_features_positive_part(model):
+    image, present = torch.randn(1, 1, 16, 12), {"a": torch.tensor([True])}
+    maps = [grad_cam(model, {"a": image}, present, head="c", class_index=index)["a"] for index in range(3)]
+    expected = [_expected(model, image, present, index) for index in range(3)]
+    assert any(found.max() > 0 for found in maps)
+    for found, wanted in zip(maps, expected, strict=True):
+        assert found.shape == (16, 12)
+        np.testing.assert_allclose(found, np.nan_to_num(wanted), atol=1e-5)
+
+
+def test_the_model_keeps_its_mode_and_gets_no_gradients(model):
+    model.train()
+    grad_cam(model, {"a": torch.randn(1, 1, 16, 12)}, {"a": torch.tensor([True])}, head="c", class_index=0)
+    assert model.training
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_an_absent_input_has_no_map(model):
+    assert (
+        grad_cam(model, {"a": torch.zeros(1, 1, 16, 12)}, {"a": torch.tensor([False])}, head="c", class_index=0) == {}
+    )
