@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
-from scipy.special import expit, log_expit, log_softmax, softmax
+from scipy.special import expit, log_expit, log_softmax, logit, softmax
 
 from medweave.evaluation.ranking import ratio
 
@@ -130,6 +130,22 @@ def fit_temperature(logits: NDArray[np.float64], truth: NDArray[np.bool_], *, mu
         ece_after=after[1],
         note=note,
     )
+
+
+def without_temperature(
+    probabilities: NDArray[np.float64], temperature: float, *, multi_label: bool
+) -> NDArray[np.float64]:
+    """Return what the probabilities were before a temperature was applied to their logits.
+
+    Args:
+        probabilities: (cases, classes).
+        temperature: That the logits were divided by.
+        multi_label: The classes are independent (sigmoid) instead of exclusive (softmax).
+    """
+    if multi_label:
+        return np.asarray(expit(temperature * logit(probabilities)))
+    smallest = np.finfo(np.float64).tiny
+    return np.asarray(softmax(temperature * np.log(np.maximum(probabilities, smallest)), axis=1))
 
 
 def _quality(logits: NDArray[np.float64], truth: NDArray[np.bool_], *, multi_label: bool) -> tuple[float, float]:

@@ -12,6 +12,7 @@ from sklearn.metrics import classification_report as scikit_learn_report
 from sklearn.metrics import confusion_matrix, multilabel_confusion_matrix
 
 from medweave.core.errors import DataError
+from medweave.evaluation.calibration import expected_calibration_error, without_temperature
 from medweave.evaluation.class_metrics import CLASS_METRICS, Answers, Key, class_metrics
 from medweave.evaluation.statistics import Interval, cluster_bootstrap
 
@@ -57,7 +58,13 @@ class ClassifiedCase:
 
 
 def summarise_classification(
-    cases: Sequence[ClassifiedCase], *, classes: Sequence[str], multi_label: bool, n_part_cases: int, seed: int = 0
+    cases: Sequence[ClassifiedCase],
+    *,
+    classes: Sequence[str],
+    multi_label: bool,
+    n_part_cases: int,
+    temperature: float = 1.0,
+    seed: int = 0,
 ) -> dict[str, Any]:
     """Return a classification head's part of summary.json; without any truth it holds the counts alone.
 
@@ -69,6 +76,7 @@ def summarise_classification(
         classes: Names, in the order of the head's answers.
         multi_label: Whether a case may have several classes, or none.
         n_part_cases: Cases of the part with and without truth.
+        temperature: That the logits behind the probabilities were divided by.
         seed: Of the intervals' resampling.
 
     Raises:
@@ -80,14 +88,17 @@ def summarise_classification(
         "multi_label": multi_label,
         "n_cases": len(cases),
         "n_without_truth": n_part_cases - len(cases),
+        "temperature": temperature,
     }
     if not cases:
-        return {**facts, **dict.fromkeys(OVERALL_METRICS), "per_class": {}, "confusion_matrix": None, "notes": []}
+        absent = dict.fromkeys((*OVERALL_METRICS, "ece_uncalibrated", "confusion_matrix"))
+        return {**facts, **absent, "per_class": {}, "by_missing_inputs": {}, "notes": []}
     answers = answers_of(cases, classes=classes, multi_label=multi_label)
     found = _intervals(answers, cases, seed=seed)
     return {
         **facts,
         **{metric: _as_json(found[metric, None]) for metric in OVERALL_METRICS},
+        "ece_uncalibrated": _as_json(_uncalibrated_error(answers, cases, temperature=temperature, seed=seed)),
         "per_class": {
             name: {
                 **{metric: _as_json(found[metric, name]) for metric in CLASS_METRICS},
@@ -178,6 +189,20 @@ def _intervals(answers: Answers, cases: Sequence[ClassifiedCase], *, seed: int) 
             n_subjects = len(set(subjects[trials[key]])) if key in trials else 0
             found[key] = _without_spread(interval, n_subjects=n_subjects)
     return found
+
+
+def _uncalibrated_error(
+    answers: Answers, cases: Sequence[ClassifiedCase], *, temperature: float, seed: int
+) -> Interval:
+    """Return the calibration error without the temperature."""
+    multi_label = answers.multi_label
+    before = without_temperature(answers.probabilities, temperature, multi_label=multi_label)
+    found = cluster_bootstrap(
+        lambda weights: {"ece": expected_calibration_error(weights, before, answers.truth, multi_label=multi_label)},
+        [case.subject_id for case in cases],
+        seed=seed,
+    )
+    return _reflected(found["ece"])
 
 
 def _trials(answers: Answers) -> dict[Key, NDArray[np.bool_]]:

@@ -6,7 +6,12 @@ from sklearn.calibration import calibration_curve
 from torch.nn import functional
 from torchmetrics.functional.classification import binary_calibration_error, multiclass_calibration_error
 
-from medweave.evaluation.calibration import expected_calibration_error, fit_temperature, reliability
+from medweave.evaluation.calibration import (
+    expected_calibration_error,
+    fit_temperature,
+    reliability,
+    without_temperature,
+)
 
 
 def _exclusive(n_cases, *, temperature, seed=0):
@@ -135,3 +140,16 @@ def test_a_few_cases_are_not_fitted():
     fit = fit_temperature(*_exclusive(9, temperature=3.0), multi_label=False)
     assert (fit.temperature, fit.note) == (1, "too few validation cases for a fit: 9, wanted 10")
     assert fit.nll_before == fit.nll_after
+
+
+@pytest.mark.parametrize(("multi_label", "to_probabilities"), [(False, lambda x: softmax(x, axis=1)), (True, expit)])
+def test_a_temperature_can_be_taken_back(multi_label, to_probabilities):
+    logits = np.random.default_rng(0).normal(0, 5, (20, 4))
+    before = without_temperature(to_probabilities(logits / 2.5), 2.5, multi_label=multi_label)
+    assert before == pytest.approx(to_probabilities(logits))
+
+
+def test_certain_answers_stay_certain_without_their_temperature():
+    certain = np.array([[1.0, 0.0]])
+    for multi_label in (False, True):
+        assert without_temperature(certain, 2.0, multi_label=multi_label).tolist() == [[1.0, 0.0]]

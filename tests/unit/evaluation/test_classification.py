@@ -42,6 +42,11 @@ def _summary(cases, *, classes=CLASSES, multi_label=False, n_part_cases=None):
     )
 
 
+def _to_the_power(probabilities, exponent):
+    powers = {name: value**exponent for name, value in probabilities.items()}
+    return {name: value / sum(powers.values()) for name, value in powers.items()}
+
+
 def _certain(truths, answers, *, classes=CLASSES):
     """Cases with one truth and one certain answer each."""
     return [
@@ -149,6 +154,20 @@ def test_the_interval_of_the_calibration_error_covers_that_of_the_population():
         assert ece["ci95"][0] <= ece["mean"] <= ece["ci95"][1]
         covered += ece["ci95"][0] <= 0.02
     assert covered >= 12
+
+
+def test_the_calibration_error_is_given_with_and_without_the_temperature():
+    cases = _cases(60)
+    plain = _summary(cases)
+    assert plain["ece_uncalibrated"]["mean"] == pytest.approx(plain["ece"]["mean"])
+    sharpened = [
+        ClassifiedCase(case.case_id, case.subject_id, "d", case.truth, _to_the_power(case.probabilities, 1 / 2))
+        for case in cases
+    ]
+    cooled = summarise_classification(sharpened, classes=CLASSES, multi_label=False, n_part_cases=60, temperature=2.0)
+    assert cooled["temperature"] == 2
+    assert cooled["ece_uncalibrated"]["mean"] == pytest.approx(plain["ece"]["mean"])
+    assert cooled["ece"]["mean"] != pytest.approx(plain["ece"]["mean"])
 
 
 def test_one_subject_has_no_interval():
