@@ -8,8 +8,8 @@ import pytest
 from medweave.building.check import REGISTRIES
 from medweave.building.components import parameter_table
 
-#: Arguments that come first by position: the sample's keys; the parameters; the optimizer and the course.
-POSITIONAL = {"augmentations": 1, "optimizers": 1, "schedulers": 2}
+#: Arguments that come first by position: the sample's keys; the parameters; the optimizer and the course; the cases.
+POSITIONAL = {"augmentations": 1, "optimizers": 1, "schedulers": 2, "measurement_classifiers": 1}
 COMPONENTS = [
     pytest.param(kind, name, id=f"{kind}-{name}")
     for kind, (registry, _) in REGISTRIES.items()
@@ -26,8 +26,11 @@ def _parameters(kind, name):
 
 def test_every_kind_has_components() -> None:
     kinds = {param.values[0] for param in COMPONENTS}
-    assert kinds == {"layouts", "encoders", "fusions", "heads", "losses", "augmentations", "optimizers", "schedulers"}
-    assert len(COMPONENTS) >= 25
+    assert kinds == {
+        *("layouts", "encoders", "fusions", "heads", "losses", "augmentations", "optimizers", "schedulers"),
+        *("measurements", "measurement_classifiers"),
+    }
+    assert len(COMPONENTS) >= 32
 
 
 @pytest.mark.parametrize(("kind", "name"), COMPONENTS)

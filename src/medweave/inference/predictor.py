@@ -1,16 +1,15 @@
 """The Predictor: from the files of a case to its answers. Nothing else predicts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 import SimpleITK as sitk
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
-from scipy import special
 
 from medweave.building.check import complete_recipe
 from medweave.building.model import build_model
@@ -19,9 +18,18 @@ from medweave.core.errors import DataError, RunError
 from medweave.data.case import Case
 from medweave.data.study import StudySource
 from medweave.inference.backends.torch import TorchBackend, to_channels_last
+from medweave.inference.measuring import Measuring, build_measuring, load_classifiers
 from medweave.inference.postprocessing import probabilities, restore_segmentation
+from medweave.inference.prediction import (
+    ClassificationHeadInfo,
+    Prediction,
+    SegmentationHeadInfo,
+    SegmentationPrediction,
+    classify,
+)
 from medweave.inference.sliding_window import infer_by_window
 from medweave.inference.whole_case import Network, average_over_flips, infer_whole
+from medweave.measurement_classifiers.classifier import MeasurementClassifier
 from medweave.models.multitask import MultiTaskModel
 from medweave.preprocessing.pipeline import Preprocessed
 from medweave.recipes.loader import load_recipe
@@ -42,91 +50,6 @@ class Backend(Protocol):
     ) -> dict[str, NDArray[np.float32]]:
         """Return the logits of each head, (B, channels, *spatial) or (B, classes)."""
         ...
-
-
-@dataclass(frozen=True)
-class SegmentationHeadInfo:
-    """What the answer of a segmentation head means.
-
-    Attributes:
-        structures: Value of each structure in the label map.
-        activation: What turns the logits into probabilities.
-        input_name: Input on whose native grid the answer lies.
-        image_name: Image of a case that has this grid.
-    """
-
-    structures: Mapping[str, int]
-    activation: Literal["softmax", "sigmoid"]
-    input_name: str
-    image_name: str
-
-
-@dataclass(frozen=True)
-class SegmentationPrediction:
-    """The answer of a segmentation head.
-
-    Attributes:
-        label_map: uint8, on the grid of the case's own image.
-        volumes_ml: Volume of each structure (area in cm² in 2D).
-        probabilities: (x, y[, z]) float32 on the same grid by structure; empty unless asked for.
-    """
-
-    label_map: sitk.Image
-    volumes_ml: Mapping[str, float]
-    probabilities: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class ClassificationHeadInfo:
-    """What the answer of a classification head means.
-
-    Attributes:
-        classes: Names of the classes, in the order of the logits.
-        multi_label: Whether each class is answered by itself (sigmoid) or one excludes the others (softmax).
-        temperature: Divides the logits, fitted on the validation part (Guo et al., ICML 2017).
-    """
-
-    classes: tuple[str, ...]
-    multi_label: bool = False
-    temperature: float = 1.0
-
-    def probabilities(self, logits: NDArray[np.float32]) -> dict[str, float]:
-        """Return the probability of each class from its logits (classes,)."""
-        scaled = logits.astype(np.float64) / self.temperature
-        values = special.expit(scaled) if self.multi_label else special.softmax(scaled)
-        return {name: float(value) for name, value in zip(self.classes, values, strict=True)}
-
-
-@dataclass(frozen=True)
-class ClassificationPrediction:
-    """The answer of a classification head.
-
-    Attributes:
-        probabilities: Of each class.
-        classes: The likeliest class; with several labels a case, every class of at least one half.
-        logits: (classes,) float32, before the temperature.
-    """
-
-    probabilities: Mapping[str, float]
-    classes: tuple[str, ...]
-    logits: NDArray[np.float32] = field(repr=False)
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The answers to a case.
-
-    Attributes:
-        case_id: The case.
-        segmentations: By segmentation head; one whose input the case lacks has no answer.
-        classifications: By classification head.
-        missing_inputs: Inputs that the case lacks.
-    """
-
-    case_id: str
-    segmentations: Mapping[str, SegmentationPrediction]
-    classifications: Mapping[str, ClassificationPrediction] = field(default_factory=dict)
-    missing_inputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -155,6 +78,7 @@ class Predictor:
         classification_heads: What its classes mean.
         backend: Runs the network.
         window: How the window slides.
+        measuring: Measures the predicted label maps; the classes that it tells are further classification heads.
     """
 
     def __init__(
@@ -165,12 +89,20 @@ class Predictor:
         classification_heads: Mapping[str, ClassificationHeadInfo],
         backend: Backend,
         window: WindowSettings,
+        measuring: Measuring | None = None,
     ) -> None:
-        self.source = source
+        measured = measuring.answers if measuring else {}
+        truths = {name: source.targets[answer.head] for name, answer in measured.items()}
+        self.source = replace(source, targets={**source.targets, **truths})
         self.segmentation_heads = segmentation_heads
-        self.classification_heads = classification_heads
+        self.network_classes = tuple(classification_heads)
+        self.classification_heads = {
+            **classification_heads,
+            **{name: answer.info for name, answer in measured.items()},
+        }
         self.backend = backend
         self.window = window
+        self.measuring = measuring
 
     def predict(self, case: Case, *, keep_probabilities: bool = False) -> Prediction:
         """Read, preprocess and predict a case.
@@ -183,7 +115,8 @@ class Predictor:
             DataError: A file cannot be used or an input is missing.
         """
         inputs = self._read(case)
-        return self.finish(case.case_id, self.logits(inputs), inputs, keep_probabilities=keep_probabilities)
+        prediction = self.finish(case.case_id, self.logits(inputs), inputs, keep_probabilities=keep_probabilities)
+        return self.measuring.complete(prediction, case.attributes) if self.measuring else prediction
 
     def logits(self, inputs: Mapping[str, Preprocessed]) -> dict[str, NDArray[np.float32]]:
         """Return the logits of each head: (channels, *spatial) on the preprocessed grid, or (classes,).
@@ -194,7 +127,7 @@ class Predictor:
         Args:
             inputs: Those that the case has.
         """
-        if len(self.source.inputs) == 1 and not self.classification_heads:
+        if len(self.source.inputs) == 1 and not self.network_classes:
             ((name, preprocessed),) = inputs.items()
             network = self._network([name], preprocessed.grid.spatial_dims)
             return infer_by_window(
@@ -252,7 +185,9 @@ class Predictor:
             volume_ml = preprocessed.native_grid.voxel_volume_ml
             volumes = {structure: float(counts[value] * volume_ml) for structure, value in head.structures.items()}
             segmentations[name] = SegmentationPrediction(label_map, volumes, kept)
-        classifications = {name: _classify(head, logits[name]) for name, head in self.classification_heads.items()}
+        classifications = {
+            name: classify(self.classification_heads[name], logits[name]) for name in self.network_classes
+        }
         missing = tuple(name for name in self.source.inputs if name not in inputs)
         return Prediction(case_id, segmentations, classifications, missing)
 
@@ -279,18 +214,12 @@ class Predictor:
         return {name: self.source.read_input(case, name) for name in having}
 
 
-def _classify(head: ClassificationHeadInfo, logits: NDArray[np.float32]) -> ClassificationPrediction:
-    probabilities_of = head.probabilities(logits)
-    likely = (
-        tuple(name for name, value in probabilities_of.items() if value >= 0.5)
-        if head.multi_label
-        else (max(probabilities_of, key=probabilities_of.__getitem__),)
-    )
-    return ClassificationPrediction(probabilities_of, likely, logits)
-
-
 def build_predictor(
-    recipe: Recipe, model: MultiTaskModel, *, temperatures: Mapping[str, float] | None = None
+    recipe: Recipe,
+    model: MultiTaskModel,
+    *,
+    temperatures: Mapping[str, float] | None = None,
+    classifiers: Mapping[str, MeasurementClassifier] | None = None,
 ) -> Predictor:
     """Build the predictor of a resolved recipe around a network, which it shares.
 
@@ -298,6 +227,8 @@ def build_predictor(
         recipe: The recipe.
         model: The network.
         temperatures: Of the classification heads; 1 by default.
+        classifiers: By measurements, of the classification heads that have one. Where the network answers the head as
+            well, the answer by measurements is called `HEAD_from_measurements`.
     """
     source = build_study_source(recipe)
     segmentation_heads = {
@@ -312,7 +243,9 @@ def build_predictor(
     classification_heads = {
         name: ClassificationHeadInfo(target.classes, target.multi_label, (temperatures or {}).get(name, 1.0))
         for name, target in source.targets.items()
+        if name in model.classification_heads
     }
+    measuring = build_measuring(recipe, network_classes=list(classification_heads), classifiers=classifiers or {})
     window = WindowSettings(
         size_voxels=patch_sizes(recipe.patches, recipe.data.inputs),
         overlap=recipe.patches.overlap if recipe.patches else 0.0,
@@ -325,6 +258,7 @@ def build_predictor(
         classification_heads=classification_heads,
         backend=TorchBackend(model, precision=recipe.training.precision),
         window=window,
+        measuring=measuring,
     )
 
 
@@ -357,4 +291,4 @@ def load_predictor(path: Path) -> Predictor:
         ) from error
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = to_channels_last(model.to(device)).eval()
-    return build_predictor(recipe, model)
+    return build_predictor(recipe, model, classifiers=load_classifiers(recipe, run))

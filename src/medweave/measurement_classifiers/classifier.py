@@ -85,6 +85,7 @@ class MeasurementClassifier:
         medians: Of each measurement in training, taken where a case lacks it.
         means: Subtracted from each measurement.
         scales: That each is then divided by.
+        shares: Of the classes in training, the answer for a case without any measurement.
         scores: From standardised measurements to probabilities.
     """
 
@@ -94,6 +95,7 @@ class MeasurementClassifier:
     medians: list[float]
     means: list[float]
     scales: list[float]
+    shares: list[float]
     scores: LinearScores | ForestScores
 
     def probabilities(self, measurements: Mapping[str, float]) -> dict[str, float]:
@@ -109,7 +111,8 @@ class MeasurementClassifier:
     def apply(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the probabilities (cases, classes) of a table (cases, measurements) with NaN where one lacks."""
         complete = np.where(np.isnan(values), np.asarray(self.medians), values)
-        return self.scores((complete - np.asarray(self.means)) / np.asarray(self.scales))
+        found = self.scores((complete - np.asarray(self.means)) / np.asarray(self.scales))
+        return np.where(np.isnan(values).all(axis=1, keepdims=True), np.asarray(self.shares), found)
 
     def save(self, path: Path) -> None:
         """Write the classifier as JSON."""

@@ -99,6 +99,7 @@ def _fit(cases: MeasuredCases, method: str, estimator: BaseEstimator) -> Measure
         medians=imputer.statistics_.tolist(),
         means=scaler.mean_.tolist(),
         scales=scaler.scale_.tolist(),
+        shares=[float(np.mean(cases.classes == name)) for name in estimator.classes_],
         scores=_forest(estimator) if hasattr(estimator, "estimators_") else _linear(estimator),
     )
 

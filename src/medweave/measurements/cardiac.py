@@ -30,7 +30,7 @@ class CardiacMeasurements(Measurements):
         es: Segmentation head of end-systole, with the same structures.
     """
 
-    def __init__(self, *, ed: str, es: str) -> None:
+    def __init__(self, *, ed: str = "heart_ed", es: str = "heart_es") -> None:
         self.ed, self.es = ed, es
 
     def problems(self, structures: Mapping[str, Collection[str]], spatial_dims: Mapping[str, int]) -> list[str]:

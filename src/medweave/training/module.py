@@ -17,7 +17,8 @@ from medweave.data.case import Case
 from medweave.data.dataset import Batch
 from medweave.data.preparation import PreparedCase, Target
 from medweave.inference.backends.torch import memory_format
-from medweave.inference.predictor import Prediction, Predictor
+from medweave.inference.prediction import Prediction
+from medweave.inference.predictor import Predictor
 from medweave.losses.loss import MultiTaskLoss
 from medweave.metrics.overlap import confusion, dice
 from medweave.models.multitask import MultiTaskModel

@@ -14,6 +14,7 @@ LINEAR = MeasurementClassifier(
     medians=[110.0, 9.0],
     means=[100.0, 10.0],
     scales=[20.0, 2.0],
+    shares=[0.25, 0.75],
     scores=LinearScores([[1.0, 0.5], [-1.0, 0.0]], [0.1, 0.2]),
 )
 TREE = Tree(
@@ -34,6 +35,11 @@ def test_linear_scores_are_the_softmax_of_standardised_measurements():
 @pytest.mark.parametrize("measurements", [{"mass": 140.0}, {"mass": 140.0, "thickness": math.nan}])
 def test_what_is_missing_counts_as_the_median(measurements):
     assert LINEAR.probabilities(measurements) == LINEAR.probabilities({"mass": 140.0, "thickness": 9.0})
+
+
+@pytest.mark.parametrize("measurements", [{}, {"height": 1.0}, {"mass": math.nan, "thickness": math.nan}])
+def test_a_case_without_any_measurement_has_the_shares_of_training(measurements):
+    assert LINEAR.probabilities(measurements) == {"HCM": 0.25, "NOR": 0.75}
 
 
 def test_what_it_was_not_fitted_to_is_ignored():

@@ -26,7 +26,10 @@ class _Recorder:
         classes, counts = np.unique(cases.classes, return_counts=True)
         scores = LinearScores([[0.0] * len(cases.measurements)] * len(classes), np.log(counts).tolist())
         ones = [1.0] * len(cases.measurements)
-        return MeasurementClassifier("share", classes.tolist(), list(cases.measurements), ones, ones, ones, scores)
+        shares = (counts / counts.sum()).tolist()
+        return MeasurementClassifier(
+            "share", classes.tolist(), list(cases.measurements), ones, ones, ones, shares, scores
+        )
 
 
 def test_cases_become_a_table_of_every_measurement_met():

@@ -40,6 +40,7 @@ def test_what_is_read_back_predicts_as_scikit_learn_does(measured_cases, tmp_pat
     np.testing.assert_allclose(classifier.apply(values), reference.predict_proba(values), atol=1e-6)
     assert classifier.classes == reference.classes_.tolist()
     assert classifier.method == name
+    assert classifier.shares == pytest.approx([1 / n_classes] * n_classes)
 
 
 def test_a_stronger_penalty_gives_smaller_coefficients(measured_cases):

@@ -9,7 +9,7 @@ import SimpleITK as sitk
 from medweave.core.errors import DataError, RunError
 from medweave.data.layouts.layout import scan
 from medweave.data.split import Split
-from medweave.inference.predictor import Prediction, SegmentationHeadInfo, SegmentationPrediction
+from medweave.inference.prediction import Prediction, SegmentationHeadInfo, SegmentationPrediction
 from medweave.preprocessing.readers.medical import read_label_map
 from medweave.runs.folder import RunFolder
 from medweave.workflows import evaluate

@@ -6,7 +6,7 @@ import SimpleITK as sitk
 
 from medweave.core.files import atomic_path
 from medweave.data.case import Case
-from medweave.inference.predictor import Prediction, SegmentationHeadInfo
+from medweave.inference.prediction import Prediction, SegmentationHeadInfo
 from medweave.inference.writers.writer import WRITERS
 from medweave.preprocessing.geometry import Grid, to_image
 

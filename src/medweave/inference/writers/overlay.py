@@ -7,7 +7,7 @@ import SimpleITK as sitk
 from medweave.data.case import Case
 from medweave.figures.overlay import overlay_figure
 from medweave.figures.page import save_figure
-from medweave.inference.predictor import Prediction, SegmentationHeadInfo
+from medweave.inference.prediction import Prediction, SegmentationHeadInfo
 from medweave.inference.writers.writer import WRITERS
 from medweave.preprocessing.geometry import Grid, to_array
 from medweave.preprocessing.readers.medical import read_channels

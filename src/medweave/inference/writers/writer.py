@@ -5,7 +5,7 @@ from typing import Protocol
 
 from medweave.core.registry import Registry
 from medweave.data.case import Case
-from medweave.inference.predictor import Prediction, SegmentationHeadInfo
+from medweave.inference.prediction import Prediction, SegmentationHeadInfo
 
 
 class Writer(Protocol):

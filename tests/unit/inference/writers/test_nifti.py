@@ -3,7 +3,7 @@ import pytest
 import SimpleITK as sitk
 
 from medweave.data.case import Case
-from medweave.inference.predictor import Prediction, SegmentationHeadInfo, SegmentationPrediction
+from medweave.inference.prediction import Prediction, SegmentationHeadInfo, SegmentationPrediction
 from medweave.inference.writers.nifti import NiftiWriter, ProbabilityWriter
 from medweave.preprocessing.geometry import Grid, to_array, to_image
 

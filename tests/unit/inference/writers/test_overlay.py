@@ -4,7 +4,7 @@ import pytest
 import SimpleITK as sitk
 
 from medweave.data.case import Case
-from medweave.inference.predictor import Prediction, SegmentationHeadInfo, SegmentationPrediction
+from medweave.inference.prediction import Prediction, SegmentationHeadInfo, SegmentationPrediction
 from medweave.inference.writers import overlay
 from medweave.inference.writers.overlay import OverlayWriter
 from medweave.preprocessing.geometry import Grid, to_image

@@ -1,0 +1,36 @@
+"""From the recipe to what is measured in a case and to what classifies it by its measurements."""
+
+from functools import partial
+
+from medweave.building.components import build_component
+from medweave.building.model import input_of_head
+from medweave.measurement_classifiers.cross_validation import Fit
+from medweave.measurement_classifiers.fitting import MEASUREMENT_CLASSIFIERS
+from medweave.measurements.measurement import MEASUREMENTS, Measurements
+from medweave.recipes.schema import Recipe
+
+
+def build_measurements(recipe: Recipe) -> Measurements | None:
+    """Build what is measured in the label maps of a case, or return None where the recipe measures nothing."""
+    if recipe.measurements is None:
+        return None
+    measurements: Measurements = build_component(recipe.measurements, MEASUREMENTS)
+    return measurements
+
+
+def build_fit(recipe: Recipe, head: str) -> Fit:
+    """Return what fits the classifier of a head to measured cases."""
+    return partial(build_component, recipe.measurement_classifiers[head], MEASUREMENT_CLASSIFIERS)
+
+
+def measurement_problems(recipe: Recipe) -> list[str]:
+    """Return what makes the recipe's heads unfit for its measurements, a line each."""
+    measurements = build_measurements(recipe)
+    if measurements is None:
+        return []
+    heads = recipe.data.segmentation_heads
+    found = measurements.problems(
+        {name: tuple(head.structures) for name, head in heads.items()},
+        {name: recipe.data.inputs[input_of_head(recipe, name)[0]].spatial_dims for name in heads},
+    )
+    return [f"measurements.{problem}" for problem in found]

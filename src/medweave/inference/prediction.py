@@ -1,0 +1,110 @@
+"""What is predicted of a case: label maps, classes, measurements."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+from scipy import special
+
+from medweave.measurements.measurement import Measurement
+
+
+@dataclass(frozen=True)
+class SegmentationHeadInfo:
+    """What the answer of a segmentation head means.
+
+    Attributes:
+        structures: Value of each structure in the label map.
+        activation: What turns the logits into probabilities.
+        input_name: Input on whose native grid the answer lies.
+        image_name: Image of a case that has this grid.
+    """
+
+    structures: Mapping[str, int]
+    activation: Literal["softmax", "sigmoid"]
+    input_name: str
+    image_name: str
+
+
+@dataclass(frozen=True)
+class SegmentationPrediction:
+    """The answer of a segmentation head.
+
+    Attributes:
+        label_map: uint8, on the grid of the case's own image.
+        volumes_ml: Volume of each structure (area in cm² in 2D).
+        probabilities: (x, y[, z]) float32 on the same grid by structure; empty unless asked for.
+    """
+
+    label_map: sitk.Image
+    volumes_ml: Mapping[str, float]
+    probabilities: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ClassificationHeadInfo:
+    """What the answer of a classification head means.
+
+    Attributes:
+        classes: Names of the classes, in the order of the logits.
+        multi_label: Whether each class is answered by itself (sigmoid) or one excludes the others (softmax).
+        temperature: Divides the logits, fitted on the validation part (Guo et al., ICML 2017).
+    """
+
+    classes: tuple[str, ...]
+    multi_label: bool = False
+    temperature: float = 1.0
+
+    def probabilities(self, logits: NDArray[np.float32]) -> dict[str, float]:
+        """Return the probability of each class from its logits (classes,)."""
+        scaled = logits.astype(np.float64) / self.temperature
+        values = special.expit(scaled) if self.multi_label else special.softmax(scaled)
+        return {name: float(value) for name, value in zip(self.classes, values, strict=True)}
+
+
+@dataclass(frozen=True)
+class ClassificationPrediction:
+    """The answer of a classification head.
+
+    Attributes:
+        probabilities: Of each class.
+        classes: The likeliest class; with several labels a case, every class of at least one half.
+        logits: (classes,) float32, before the temperature.
+    """
+
+    probabilities: Mapping[str, float]
+    classes: tuple[str, ...]
+    logits: NDArray[np.float32] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answers to a case.
+
+    Attributes:
+        case_id: The case.
+        segmentations: By segmentation head; one whose input the case lacks has no answer.
+        classifications: By classification head, and by answer of its measurements.
+        missing_inputs: Inputs that the case lacks.
+        measurements: Taken from the predicted label maps.
+    """
+
+    case_id: str
+    segmentations: Mapping[str, SegmentationPrediction]
+    classifications: Mapping[str, ClassificationPrediction] = field(default_factory=dict)
+    missing_inputs: tuple[str, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
+
+
+def classify(head: ClassificationHeadInfo, logits: NDArray[np.float32]) -> ClassificationPrediction:
+    """Return the answer that a head's logits (classes,) give."""
+    probabilities_of = head.probabilities(logits)
+    likely = (
+        tuple(name for name, value in probabilities_of.items() if value >= 0.5)
+        if head.multi_label
+        else (max(probabilities_of, key=probabilities_of.__getitem__),)
+    )
+    return ClassificationPrediction(probabilities_of, likely, logits)
