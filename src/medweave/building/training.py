@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
 from torch import nn, optim
 from torch.optim.lr_scheduler import LRScheduler
 
 from medweave.augmentation.augmentation import AUGMENTATIONS, AugmentationPipeline, SampleKeys
 from medweave.building.components import build_component
-from medweave.building.study import patch_sizes
-from medweave.data.dataset import InputLayout
+from medweave.building.study import build_study_source, patch_sizes
+from medweave.data.dataset import InputLayout, TrainingDataset
+from medweave.data.preparation import PreparedCase
 from medweave.data.study import StudySource
 from medweave.losses.loss import LOSSES, MultiTaskLoss, WeightedLoss
 from medweave.models.multitask import MultiTaskModel
@@ -60,8 +62,31 @@ def build_scheduler(recipe: Recipe, optimizer: optim.Optimizer, course: Course) 
     return scheduler
 
 
-def build_sample_layouts(recipe: Recipe, source: StudySource) -> Mapping[str, InputLayout]:
-    """Return what a training sample holds of each input; patch sizes must be resolved."""
+def class_shares(recipe: Recipe, cases: Sequence[PreparedCase]) -> dict[str, tuple[float, ...]]:
+    """Return the share of the cases with a target that have each class, by classification head."""
+    shares = {}
+    for name, head in recipe.data.classification_heads.items():
+        targets = [case.targets[name] for case in cases if name in case.targets]
+        rows = [target if isinstance(target, tuple) else np.eye(len(head.classes))[target] for target in targets]
+        counts = np.reshape(rows, (-1, len(head.classes))).sum(axis=0)
+        shares[name] = tuple(float(count) / max(len(rows), 1) for count in counts)
+    return shares
+
+
+def build_training_dataset(recipe: Recipe, cases: Sequence[PreparedCase]) -> TrainingDataset:
+    """Return the samples of the training cases; patch sizes must be resolved."""
+    return TrainingDataset(
+        cases,
+        inputs=_build_sample_layouts(recipe, build_study_source(recipe)),
+        foreground=recipe.patches.foreground if recipe.patches else 0.0,
+        targets={
+            name: (0.0,) * len(head.classes) if head.multi_label else 0
+            for name, head in recipe.data.classification_heads.items()
+        },
+    )
+
+
+def _build_sample_layouts(recipe: Recipe, source: StudySource) -> dict[str, InputLayout]:
     sizes = patch_sizes(recipe.patches, recipe.data.inputs)
     layouts = {}
     for name, entry in recipe.data.inputs.items():
