@@ -107,3 +107,69 @@ def test_orientations_are_one_letter_of_each_pair(orientation) -> None:
 
 def test_intensity_may_be_a_name() -> None:
     assert Preprocessing.model_validate({"intensity": "minmax"}).intensity == Intensity(name="minmax")
+
+
+def _measured(**changes: Any) -> dict[str, Any]:
+    """Return a study whose diagnosis is answered by measurements alone."""
+    content: dict[str, Any] = {
+        "name": "study",
+        "data": {
+            "inputs": {"cine": {}},
+            "heads": {
+                "heart": {"kind": "segmentation", "structures": {"lv": 1}},
+                "diagnosis": {"kind": "classification", "classes": ["NOR", "DCM"]},
+            },
+        },
+        "model": {"encoders": {"cine": "unet3d"}, "heads": {"heart": "unet_decoder"}},
+        "losses": {"heart": "dice_ce"},
+        "measurements": "volumes",
+        "measurement_classifiers": {"diagnosis": "best_of"},
+    }
+    return content | changes
+
+
+def test_a_task_that_is_answered_by_measurements_needs_no_network() -> None:
+    recipe = Recipe.model_validate(_measured())
+    assert list(recipe.data.classification_heads) == ["diagnosis"]
+    assert recipe.network_classes == {}
+    assert recipe.measurement_classifiers["diagnosis"] == Component(name="best_of")
+
+
+def test_a_task_may_be_answered_by_the_network_and_by_measurements() -> None:
+    content = _measured(losses={"heart": "dice_ce", "diagnosis": "cross_entropy"})
+    content["model"] = {**content["model"], "heads": {"heart": "unet_decoder", "diagnosis": "pooled_mlp"}}
+    assert list(Recipe.model_validate(content).network_classes) == ["diagnosis"]
+
+
+def test_windows_slide_where_the_network_answers_no_class() -> None:
+    recipe = Recipe.model_validate(_measured(patches={"size_voxels": [32, 32, 32]}))
+    assert recipe.patches is not None
+    assert recipe.patches.size_voxels == (32, 32, 32)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"measurement_classifiers": {}}, "model.heads: 'diagnosis' of data.heads is missing"),
+        ({"losses": {"heart": "dice_ce", "diagnosis": "focal"}}, "model.heads: 'diagnosis' of data.heads is missing"),
+        (
+            {"measurement_classifiers": {"heart": "best_of"}},
+            "measurement_classifiers: 'heart' is not one of data.heads",
+        ),
+        ({"measurements": None}, "measurements: required by measurement_classifiers, but missing"),
+        (
+            {"training": {"early_stopping": {"monitor": "val/auc_diagnosis"}}},
+            "no value is called 'val/auc_diagnosis'",
+        ),
+    ],
+)
+def test_measurements_that_answer_nothing_are_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Recipe.model_validate(_measured(**changes))
+
+
+def test_several_labels_a_case_are_not_for_measurements() -> None:
+    content = _measured()
+    content["data"]["heads"]["diagnosis"]["multi_label"] = True
+    with pytest.raises(ValidationError, match=r"measurement_classifiers\.diagnosis: a task with multi_label cannot"):
+        Recipe.model_validate(content)
