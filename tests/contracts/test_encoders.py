@@ -21,7 +21,7 @@ def _small(name, axes, *, in_channels=2):
 
 def _image(encoder, axes, *, batch=2, channels=2):
     generator = torch.Generator().manual_seed(1)
-    size = [multiple * encoder.strides[-1] for multiple in MULTIPLES[axes]]
+    size = [multiple * step for multiple, step in zip(MULTIPLES[axes], encoder.strides[-1], strict=True)]
     return torch.randn(batch, channels, *size, generator=generator)
 
 
@@ -36,8 +36,10 @@ def test_the_pyramid_has_the_channels_and_strides_that_the_attributes_say(name, 
     pyramid = encoder(image)
     assert len(pyramid) == len(encoder.channels) == len(encoder.strides)
     for level, channels, stride in zip(pyramid, encoder.channels, encoder.strides, strict=True):
-        assert level.shape == (2, channels, *(size // stride for size in image.shape[2:]))
-    assert list(encoder.strides) == sorted(encoder.strides)
+        assert level.shape == (2, channels, *(size // step for size, step in zip(image.shape[2:], stride, strict=True)))
+    assert [list(column) for column in zip(*encoder.strides, strict=True)] == [
+        sorted(column) for column in zip(*encoder.strides, strict=True)
+    ]
 
 
 @pytest.mark.parametrize(("name", "axes"), CASES)

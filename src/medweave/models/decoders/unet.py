@@ -1,6 +1,7 @@
 """The expanding path of the U-Net."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -22,6 +23,9 @@ class UNetDecoder(nn.Module):
         block: "double_conv" (two plain convolutions) or "residual".
         norm: Kind of normalisation.
 
+    Raises:
+        ValueError: A stride is no multiple of the one before.
+
     Attributes:
         channels: Channels of the decoded levels, finest first.
     """
@@ -36,6 +40,9 @@ class UNetDecoder(nn.Module):
         norm: Norm,
     ) -> None:
         super().__init__()
+        if any(far % near for fine, coarse in pairwise(strides) for near, far in zip(fine, coarse, strict=True)):
+            message = f"this decoder needs an encoder whose strides divide each other; got {tuple(strides)}"
+            raise ValueError(message)
         levels = list(zip(channels, strides, strict=True))
         self.skips = [*channels[:-1]]
         whole = (1,) * spatial_dims

@@ -1,1 +1,1 @@
-"""Fusion: the pyramids of several inputs to one."""
+"""Fusion: the vectors of several inputs to one."""

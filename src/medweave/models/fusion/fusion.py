@@ -1,8 +1,10 @@
 """The fusion contract, its registry, and the random absence of inputs in training."""
 
 from collections.abc import Mapping
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from medweave.core.registry import Registry
@@ -30,6 +32,26 @@ class Fusion(nn.Module):
 
 
 FUSIONS: Registry[type[Fusion]] = Registry("fusion", home="medweave.models.fusion")
+
+ModalityDropout = Annotated[float, Field(ge=0, lt=1)]
+
+
+def project(projections: nn.ModuleDict, vectors: Mapping[str, Tensor], present: Mapping[str, Tensor]) -> list[Tensor]:
+    """Return the projected vector (B, C) of each input; zeros, through which no gradient flows, where it is absent.
+
+    Args:
+        projections: Of each input, in the order of the result.
+        vectors: (B, C) of each input; what an absent one holds does not matter, be it NaN.
+        present: (B,) bool of each input.
+    """
+    return [
+        _zero_absent(projection(_zero_absent(vectors[name], present[name])), present[name])
+        for name, projection in projections.items()
+    ]
+
+
+def _zero_absent(vectors: Tensor, present: Tensor) -> Tensor:
+    return torch.where(present[:, None], vectors, 0.0)
 
 
 def drop_inputs(present: Mapping[str, Tensor], probability: float) -> dict[str, Tensor]:

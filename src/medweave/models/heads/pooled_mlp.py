@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
+from torch.nn import functional
 
 from medweave.models.features import FeatureChannels, Features
 from medweave.models.fusion.fusion import Fusion
@@ -13,6 +14,18 @@ from medweave.models.heads.head import HEADS, ClassificationHead
 from medweave.models.pooling import FeaturePooling, PoolFrom, PoolingKind
 
 Dropout = Annotated[float, Field(ge=0, lt=1)]
+
+
+class VectorNorm(nn.BatchNorm1d):
+    """Batch normalisation that takes a training batch of one sample, which has no variance, as in evaluation."""
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """Return normalised vectors (B, C)."""
+        if self.training and len(vectors) == 1:
+            return functional.batch_norm(
+                vectors, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+            )
+        return super().forward(vectors)
 
 
 @HEADS.register("pooled_mlp")
@@ -55,7 +68,7 @@ class PooledMLPHead(ClassificationHead):
         layers: list[nn.Module] = [nn.Dropout(dropout[0])]
         for (before, after), share in zip(pairwise(widths), dropout[1:], strict=True):
             layers += [nn.Linear(before, after), nn.ReLU()]
-            layers += [nn.BatchNorm1d(after)] if batch_norm else []
+            layers += [VectorNorm(after)] if batch_norm else []
             layers += [nn.Dropout(share)]
         self.classifier = nn.Sequential(*layers, nn.Linear(widths[-1], classes))
 

@@ -3,10 +3,14 @@ import torch
 
 from medweave.models.blocks import DoubleConv, ResidualBlock
 from medweave.models.decoders.unet import UNetDecoder
+from medweave.models.encoders.encoder import equal_strides
+
+#: Thick slices: the first two levels keep the third axis.
+THICK = ((1, 1, 1), (2, 2, 1), (4, 4, 2))
 
 
-def _decoder(block="double_conv", strides=(1, 2, 4)):
-    return UNetDecoder(channels=(4, 6, 8), strides=strides, spatial_dims=2, block=block, norm="batch")
+def _decoder(block="double_conv", strides=equal_strides(1, 2, 4, spatial_dims=2)):
+    return UNetDecoder(channels=(4, 6, 8), strides=strides, spatial_dims=len(strides[0]), block=block, norm="batch")
 
 
 def _pyramid():
@@ -31,6 +35,42 @@ def test_the_skip_comes_before_the_upsampled_features():
     assert all(torch.equal(one, other) for one, other in zip(decoder(pyramid), (finest, middle), strict=True))
 
 
-def test_other_strides_are_refused():
-    with pytest.raises(ValueError, match=r"strides 1, 2, 4, …; got \(2, 4, 4\)"):
-        _decoder(strides=(2, 4, 4))
+@pytest.mark.parametrize("block", ["double_conv", "residual"])
+def test_anisotropic_levels_are_enlarged_by_their_own_steps(block):
+    decoder = _decoder(block, THICK)
+    pyramid = [torch.randn(1, count, *size) for count, size in ((4, (8, 12, 6)), (6, (4, 6, 6)), (8, (2, 3, 3)))]
+    assert [layer.stride for layer in decoder.upsamplings] == [(2, 2, 1), (2, 2, 2)]
+    assert [level.shape for level in decoder(pyramid)] == [level.shape for level in pyramid[:2]]
+
+
+@pytest.mark.parametrize("block", ["double_conv", "residual"])
+def test_slices_are_not_mixed_where_the_next_level_still_keeps_them(block):
+    decoder = _decoder(block, THICK).eval()
+    fine, middle, coarse = torch.randn(1, 4, 8, 8, 4), torch.randn(1, 6, 4, 4, 4), torch.randn(1, 8, 2, 2, 2)
+    before = decoder([fine, middle, coarse])[0]
+    fine[..., 0] += 1
+    changed = (decoder([fine, middle, coarse])[0] - before).abs().amax(dim=(0, 1, 2, 3))
+    assert changed[0] > 0
+    assert torch.equal(changed[1:], torch.zeros(3))
+
+
+@pytest.mark.parametrize("block", ["double_conv", "residual"])
+def test_levels_that_begin_at_half_the_size_are_decoded_to_the_whole_without_a_skip(block):
+    decoder = _decoder(block, equal_strides(2, 4, 8, spatial_dims=2)).eval()
+    pyramid = _pyramid()
+    finest, half, quarter = decoder(pyramid)
+    assert decoder.channels == (2, 4, 6)
+    assert [tuple(level.shape[1:]) for level in (finest, half, quarter)] == [(2, 32, 48), (4, 16, 24), (6, 8, 12)]
+    assert torch.equal(finest, decoder.blocks[0](decoder.upsamplings[0](half)))
+
+
+def test_levels_of_one_size_are_joined_without_enlarging():
+    decoder = _decoder(strides=equal_strides(2, 4, 4, spatial_dims=2))
+    pyramid = [torch.randn(1, 4, 8, 8), torch.randn(1, 6, 4, 4), torch.randn(1, 8, 4, 4)]
+    assert [level.shape[2:] for level in decoder(pyramid)] == [(16, 16), (8, 8), (4, 4)]
+
+
+def test_strides_that_do_not_divide_each_other_are_refused():
+    message = r"strides divide each other; got \(\(1, 1\), \(2, 2\), \(4, 3\)\)"
+    with pytest.raises(ValueError, match=message):
+        _decoder(strides=((1, 1), (2, 2), (4, 3)))

@@ -2,12 +2,13 @@ import pytest
 import torch
 from monai.networks.nets import UNet
 
+from medweave.models.encoders.encoder import equal_strides
 from medweave.models.encoders.monai_unet import MonaiUNetEncoder, monai_norm
 
 
 def test_the_first_level_halves_and_the_last_two_share_a_stride():
     encoder = MonaiUNetEncoder(in_channels=1, spatial_dims=3, channels=(4, 8, 16, 32))
-    assert encoder.strides == (2, 4, 8, 8)
+    assert encoder.strides == equal_strides(2, 4, 8, 8, spatial_dims=3)
     assert encoder.channels == (4, 8, 16, 32)
 
 
