@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from medweave.cli.progress import case_progress
+from medweave.training.summary import measurement_lines
 from medweave.workflows import train as workflow
 
 
@@ -28,5 +29,7 @@ def train(
     print(
         f"best {summary['monitor']} {summary['best_value']:.4f} in epoch {summary['best_epoch']} of {summary['epochs']}"
     )
+    for line in measurement_lines(summary):
+        print(line)
     print(f"{summary['seconds'] / 60:.1f} minutes; {result.run.path}")
     print(f"next: medweave evaluate {quote(str(result.run.path))}")

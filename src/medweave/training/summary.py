@@ -12,7 +12,14 @@ NOTE = "Validation values chose the epoch and are optimistic; `medweave evaluate
 
 
 def summarise_training(
-    outcome: Outcome, *, recipe: Recipe, split: Split, folder: RunFolder, parameters: int, seconds: float
+    outcome: Outcome,
+    *,
+    recipe: Recipe,
+    split: Split,
+    folder: RunFolder,
+    parameters: int,
+    seconds: float,
+    measured: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
     """Return the content of training_summary.json; epochs count from 1 in it.
 
@@ -23,6 +30,7 @@ def summarise_training(
         folder: Where the files are.
         parameters: Number of the network's parameters.
         seconds: Duration of the whole command.
+        measured: What `fit_measurement_classifiers` says of each head that measurements answer.
     """
     best = next(row for row in outcome.history if row["epoch"] == outcome.best_epoch)
     files = {
@@ -46,6 +54,7 @@ def summarise_training(
         "cases": {part: len(split.part(part)) for part in ("train", "val", "test")},
         "seed": recipe.training.seed,
         "precision": recipe.training.precision,
+        "measurement_classifiers": {head: dict(facts) for head, facts in measured.items()},
         "files": {name: path.relative_to(folder.path).as_posix() for name, path in files.items()},
         "note": NOTE,
     }
@@ -54,6 +63,7 @@ def summarise_training(
 def summary_markdown(summary: Mapping[str, Any]) -> str:
     """Return training_summary.md from the content of training_summary.json."""
     values = "\n".join(f"| {name} | {value:.4f} |" for name, value in summary["at_best_epoch"].items())
+    by_measurements = "".join(f"\n{line[0].upper()}{line[1:]}.\n" for line in measurement_lines(summary))
     cases = summary["cases"]
     return f"""# {summary["recipe"]}
 
@@ -64,11 +74,26 @@ after {summary["seconds"] / 60:.1f} minutes in all. {cases["train"]} cases for t
 | at the best epoch | |
 | --- | --- |
 {values}
-
+{by_measurements}
 ![Training curves]({summary["files"]["curves"]})
 
 {summary["note"]}
 """
+
+
+def measurement_lines(summary: Mapping[str, Any]) -> list[str]:
+    """Return a line on each head that measurements answer, from the content of training_summary.json."""
+    lines = []
+    for head, facts in summary["measurement_classifiers"].items():
+        accuracy = facts["cross_validated_accuracy"]
+        how_good = (
+            f"accuracy {accuracy['mean']:.3f} ({accuracy['ci95'][0]:.3f} to {accuracy['ci95'][1]:.3f}), cross-validated"
+            f" over {facts['n_subjects']} training and validation subjects"
+            if accuracy
+            else f"too few of {facts['n_subjects']} subjects to cross-validate"
+        )
+        lines.append(f"{head} by measurements ({facts['method']}): {how_good}")
+    return lines
 
 
 def _losses_and_scores(row: Mapping[str, float]) -> dict[str, float]:

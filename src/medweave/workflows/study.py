@@ -86,7 +86,7 @@ def prepare_study(
         RunError: The run to continue began with other data.
     """
     workers = default_workers() + 1
-    facts = examine_all(index, workers=workers, on_case=_counter("reading", len(index.cases), on_progress))
+    facts = examine_all(index, workers=workers, on_case=counter("reading", len(index.cases), on_progress))
     data_hash = _data_hash(index, facts)
     if resume:
         refuse_other_data(folder, data_hash, where=index.root)
@@ -102,7 +102,7 @@ def prepare_study(
             build_study_source(recipe),
             store=ArrayStore(default_cache_folder()),
             workers=workers,
-            on_case=_counter(f"preprocessing {part}", len(cases), on_progress),
+            on_case=counter(f"preprocessing {part}", len(cases), on_progress),
         )
         prepared[part] = preparation.cases
         logger.info(
@@ -256,7 +256,8 @@ def _data_hash(index: DatasetIndex, facts: Sequence[CaseFacts]) -> str:
     return hashlib.sha256(json.dumps([index.layout, content]).encode()).hexdigest()
 
 
-def _counter(stage: str, total: int, on_progress: OnProgress) -> Callable[..., None]:
+def counter(stage: str, total: int, on_progress: OnProgress) -> Callable[..., None]:
+    """Return what counts the cases of a stage, called after each, and reports how many are done."""
     done = 0
 
     def count(*_: object) -> None:

@@ -1,7 +1,7 @@
 """From a recipe and a data folder to a run."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -25,7 +25,7 @@ from medweave.core.files import new_output_folder, write_json, write_text
 from medweave.core.logging import log_to_file
 from medweave.data.layouts.layout import scan
 from medweave.inference.backends.torch import to_channels_last
-from medweave.inference.predictor import build_predictor
+from medweave.inference.predictor import build_predictor, load_predictor
 from medweave.models.multitask import MultiTaskModel
 from medweave.optimization.schedulers import Course
 from medweave.recipes.loader import load_recipe, recipe_hash
@@ -33,11 +33,12 @@ from medweave.recipes.schema import Recipe
 from medweave.runs.continuation import refuse_other_recipe
 from medweave.runs.folder import RunFolder
 from medweave.runs.manifest import now, read_manifest
+from medweave.training.measurement import fit_measurement_classifiers, measure_cases
 from medweave.training.module import MultiTaskModule, ValidationCase
 from medweave.training.pictures import save_class_distribution, save_curves
 from medweave.training.summary import summarise_training, summary_markdown
 from medweave.training.trainer import LoopSettings, Outcome, fit
-from medweave.workflows.study import OnProgress, Study, prepare_study
+from medweave.workflows.study import OnProgress, Study, counter, prepare_study
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,9 @@ def run(
         study = prepare_study(requested, index, folder, resume=resume, on_progress=on_progress)
     with log_to_file(folder.log):
         outcome, module = _train(study, folder, resume=resume)
-        return TrainingResult(folder, _finish(study, folder, outcome, module.model, time.perf_counter() - started))
+        measured = _measure(study, folder, on_progress=on_progress)
+        seconds = time.perf_counter() - started
+        return TrainingResult(folder, _finish(study, folder, outcome, module.model, measured=measured, seconds=seconds))
 
 
 def _train(study: Study, folder: RunFolder, *, resume: bool) -> tuple[Outcome, MultiTaskModule]:
@@ -132,7 +135,26 @@ def _loop_settings(recipe: Recipe) -> LoopSettings:
     )
 
 
-def _finish(study: Study, folder: RunFolder, outcome: Outcome, model: MultiTaskModel, seconds: float) -> dict[str, Any]:
+def _measure(study: Study, folder: RunFolder, *, on_progress: OnProgress) -> dict[str, dict[str, Any]]:
+    """Measure the fitted cases with the best weights, and fit the classifiers of measurements."""
+    if study.recipe.measurements is None:
+        return {}
+    predictor = load_predictor(folder.path)
+    parts = {part: [study.cases[case_id] for case_id in study.split.part(part)] for part in ("train", "val")}
+    on_case = counter("measuring", sum(len(cases) for cases in parts.values()), on_progress)
+    measured = measure_cases(predictor, parts, on_case=on_case)
+    return fit_measurement_classifiers(study.recipe, predictor, measured, folder)
+
+
+def _finish(
+    study: Study,
+    folder: RunFolder,
+    outcome: Outcome,
+    model: MultiTaskModel,
+    *,
+    measured: Mapping[str, Mapping[str, Any]],
+    seconds: float,
+) -> dict[str, Any]:
     """Write the summary, the curves and the end into the manifest."""
     summary = summarise_training(
         outcome,
@@ -141,6 +163,7 @@ def _finish(study: Study, folder: RunFolder, outcome: Outcome, model: MultiTaskM
         folder=folder,
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         seconds=seconds,
+        measured=measured,
     )
     save_curves(outcome, recipe=study.recipe, folder=folder)
     targets = build_study_source(study.recipe).targets

@@ -1,7 +1,7 @@
 from medweave.data.split import Split
 from medweave.recipes.loader import load_recipe
 from medweave.runs.folder import RunFolder
-from medweave.training.summary import summarise_training, summary_markdown
+from medweave.training.summary import measurement_lines, summarise_training, summary_markdown
 from medweave.training.trainer import Outcome
 
 HISTORY = [
@@ -11,7 +11,7 @@ HISTORY = [
 ]
 
 
-def _summary(tmp_path):
+def _summary(tmp_path, measured=None):
     return summarise_training(
         Outcome(epochs=3, best_epoch=1, best_value=0.75, history=HISTORY),
         recipe=load_recipe("demo"),
@@ -19,6 +19,7 @@ def _summary(tmp_path):
         folder=RunFolder(tmp_path),
         parameters=1234567,
         seconds=90.04,
+        measured=measured or {},
     )
 
 
@@ -48,3 +49,23 @@ def test_the_markdown_says_it_in_a_sentence_and_a_table(tmp_path):
     assert "1,234,567 parameters" in text
     assert "| train/loss | 0.6000 |" in text
     assert "![Training curves](figures/training_curves.png)" in text
+
+
+def test_what_measurements_tell_is_in_both(tmp_path):
+    facts = {"method": "extra_trees", "n_cases": 60, "n_subjects": 51}
+    accuracy = {"mean": 0.9, "ci95": [0.8, 0.951]}
+    summary = _summary(tmp_path, {"diagnosis": {**facts, "cross_validated_accuracy": accuracy}})
+    line = (
+        "diagnosis by measurements (extra_trees): accuracy 0.900 (0.800 to 0.951), cross-validated over 51 training and"
+        " validation subjects"
+    )
+    assert summary["measurement_classifiers"]["diagnosis"]["n_cases"] == 60
+    assert measurement_lines(summary) == [line]
+    assert f"|\n\nD{line[1:]}.\n\n![Training curves]" in summary_markdown(summary)
+
+
+def test_what_could_not_be_cross_validated_is_said(tmp_path):
+    facts = {"method": "best_of", "n_cases": 3, "n_subjects": 3, "cross_validated_accuracy": None}
+    assert measurement_lines(_summary(tmp_path, {"diagnosis": facts})) == [
+        "diagnosis by measurements (best_of): too few of 3 subjects to cross-validate"
+    ]
