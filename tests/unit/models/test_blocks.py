@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from medweave.models.blocks import DoubleConv, ResidualBlock, make_norm
+from medweave.models.blocks import DoubleConv, ResidualBlock, level_kernels, make_norm, same_padding
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,46 @@ def test_a_strided_residual_block_averages_its_shortcut(axes):
 def test_a_residual_block_projects_where_channels_change():
     block = ResidualBlock(4, 6, stride=2, norm="batch", spatial_dims=3)
     assert block(torch.randn(2, 4, 8, 8, 4)).shape == (2, 6, 4, 4, 2)
+
+
+@pytest.mark.parametrize(
+    ("strides", "kernels"),
+    [
+        ([(1, 1), (2, 2), (4, 4)], [(3, 3), (3, 3), (3, 3)]),
+        ([(1, 1, 1), (2, 2, 1), (4, 4, 2)], [(3, 3, 1), (3, 3, 3), (3, 3, 3)]),
+        ([(2, 2, 1), (4, 4, 1), (8, 8, 1)], [(3, 3, 1), (3, 3, 1), (3, 3, 3)]),
+        ([(1, 1, 1)], [(3, 3, 3)]),
+    ],
+)
+def test_a_level_s_kernel_spares_the_axis_that_only_the_next_level_keeps(strides, kernels):
+    assert level_kernels(strides) == kernels
+
+
+@pytest.mark.parametrize(("kernel", "padding"), [(3, 1), (1, 0), ((3, 3, 1), (1, 1, 0)), ((7, 1), (3, 0))])
+def test_padding_keeps_the_size_under_any_odd_kernel(kernel, padding):
+    assert same_padding(kernel) == padding
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        DoubleConv(2, 4, norm="batch", spatial_dims=3, kernel=(3, 3, 1)),
+        ResidualBlock(2, 4, stride=1, norm="batch", spatial_dims=3, kernel=(3, 3, 1)),
+    ],
+    ids=["double_conv", "residual"],
+)
+def test_a_kernel_of_one_does_not_look_along_its_axis(block):
+    features = torch.randn(1, 2, 6, 6, 4)
+    before = block.eval()(features)
+    features[..., 0] += 1
+    changed = (block(features) - before).abs().amax(dim=(0, 1, 2, 3))
+    assert changed[0] > 0
+    assert torch.equal(changed[1:], torch.zeros(3))
+
+
+def test_a_strided_residual_block_may_keep_an_axis():
+    block = ResidualBlock(4, 4, stride=(2, 2, 1), norm="instance", spatial_dims=3, kernel=(3, 3, 1))
+    for parameter in block.body.parameters():
+        nn.init.zeros_(parameter)
+    features = torch.rand(1, 4, 6, 6, 5)
+    assert torch.equal(block(features), nn.functional.avg_pool3d(features, (2, 2, 1)))

@@ -13,8 +13,8 @@ from medweave.models.fusion.fusion import FUSIONS, Fusion, ModalityDropout, drop
 class GatedAttentionFusion(Fusion):
     """Mean of the present inputs' vectors, weighted by gated attention (Ilse et al., ICML 2018, equation 9).
 
-    Each vector h is first projected to a common length (linear, ReLU). Its weight is the softmax over the present inputs
-    of w · (tanh(V h) * sigmoid(U h)). A sample without any input gets zeros.
+    Each vector h is first projected to a common length (linear, ReLU). Its weight is the softmax over the present
+    inputs of w · (tanh(V h) * sigmoid(U h)). A sample without any input gets zeros.
 
     Args:
         channels: Length of each input's vector.

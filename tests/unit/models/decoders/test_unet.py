@@ -7,9 +7,10 @@ from medweave.models.encoders.encoder import equal_strides
 
 #: Thick slices: the first two levels keep the third axis.
 THICK = ((1, 1, 1), (2, 2, 1), (4, 4, 2))
+FLAT = equal_strides(1, 2, 4, spatial_dims=2)
 
 
-def _decoder(block="double_conv", strides=equal_strides(1, 2, 4, spatial_dims=2)):
+def _decoder(block="double_conv", strides=FLAT):
     return UNetDecoder(channels=(4, 6, 8), strides=strides, spatial_dims=len(strides[0]), block=block, norm="batch")
 
 
