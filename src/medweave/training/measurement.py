@@ -110,7 +110,11 @@ def _accuracy(cases: MeasuredCases, fit: Fit, head: str) -> dict[str, Any] | Non
 def _as_csv(measured: Sequence[MeasuredCase]) -> str:
     """Return a row a case: names, classes and measurements, their units in the header; what is unknown is empty."""
     targets = sorted({name for entry in measured for name in entry.case.targets})
-    columns = {found.name: f"{found.name} ({found.unit})" for entry in measured for found in entry.measurements}
+    columns = {
+        found.name: f"{found.name} ({found.unit})" if found.unit else found.name
+        for entry in measured
+        for found in entry.measurements
+    }
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(["case_id", "subject_id", "part", *targets, *columns.values()])

@@ -30,7 +30,13 @@ class _Predictor:
         fraction = CENTRES.get(case.targets.get("diagnosis"), 40.0) + number % 5
         mass = math.nan if number == 3 else 100.0 + number
         return Prediction(
-            case.case_id, {}, measurements=(Measurement("fraction", fraction, "%"), Measurement("mass", mass, "g"))
+            case.case_id,
+            {},
+            measurements=(
+                Measurement("fraction", fraction, "%"),
+                Measurement("mass", mass, "g"),
+                Measurement("ratio", 1 / 3, ""),
+            ),
         )
 
 
@@ -63,16 +69,16 @@ def test_every_case_of_every_part_is_measured():
         ("c3", "val"),
         ("c4", "val"),
     ]
-    assert measured[1].values == {"fraction": 61.0, "mass": 101.0}
+    assert measured[1].values == {"fraction": 61.0, "mass": 101.0, "ratio": 1 / 3}
     assert len(counted) == 5
 
 
 def test_the_table_has_a_row_a_case_with_units_in_the_header(run):
     _fit(run, _cases(12))
     rows = list(csv.reader(run.measurements.read_text().splitlines()))
-    assert rows[0] == ["case_id", "subject_id", "part", "diagnosis", "fraction (%)", "mass (g)"]
-    assert rows[2] == ["c1", "p0", "train", "NOR", "61", "101"]
-    assert rows[4] == ["c3", "p1", "train", "DCM", "23", ""]
+    assert rows[0] == ["case_id", "subject_id", "part", "diagnosis", "fraction (%)", "mass (g)", "ratio"]
+    assert rows[2] == ["c1", "p0", "train", "NOR", "61", "101", "0.333333"]
+    assert rows[4] == ["c3", "p1", "train", "DCM", "23", "", "0.333333"]
     assert len(rows) == 13
 
 
@@ -95,7 +101,7 @@ def test_cases_without_the_target_are_measured_but_not_fitted(run):
     unlabelled = [Case(f"c{number}", f"p{number}", {}) for number in range(100, 105)]
     summary = _fit(run, [*_cases(24), *unlabelled])["diagnosis"]
     assert summary["n_cases"] == 24
-    assert "c104,p104,train,,44,204" in run.measurements.read_text()
+    assert "c104,p104,train,,44,204,0.333333" in run.measurements.read_text()
 
 
 def test_too_few_subjects_are_fitted_and_not_cross_validated(run, caplog):
