@@ -48,39 +48,41 @@ def recipe_keys() -> str:
 
 def _sections(prefix: str, section: Schema, *, definitions: Mapping[str, Schema]) -> Iterator[str]:
     title = f"`{prefix}`" if prefix else "Top level"
+    kind = section["properties"].get("kind", {}).get("const")
+    title += f" ({kind})" if kind else ""
     yield f"### {title}\n\n{section.get('description', '')}\n\n| key | value | default | meaning |"
     yield "| --- | --- | --- | --- |"
     inner = []
     for name, entry in section["properties"].items():
         default = "required" if name in section.get("required", ()) else _default(entry.get("default"))
-        target, suffix = _subsection(entry)
+        targets, suffix = _subsections(entry)
         # Pydantic leaves out a key's description that equals its section's.
-        meaning = entry.get("description") or definitions.get(str(target), {}).get("description", "")
+        meaning = entry.get("description") or definitions.get("".join(targets), {}).get("description", "")
         yield f"| `{name}` | {_values(entry)} | {default} | {_escaped(meaning)} |"
-        if target not in (None, "Component"):
-            inner.append((f"{prefix}.{name}{suffix}".removeprefix("."), definitions[str(target)]))
+        path = f"{prefix}.{name}{suffix}".removeprefix(".")
+        inner += [(path, definitions[target]) for target in targets if target != "Component"]
     yield ""
     for path, subsection in inner:
         yield from _sections(path, subsection, definitions=definitions)
 
 
-def _subsection(entry: Schema) -> tuple[str | None, str]:
-    """Return the name of the section that an entry holds, and what follows its key in the dotted path."""
+def _subsections(entry: Schema) -> tuple[list[str], str]:
+    """Return the names of the sections that an entry may hold, and what follows its key in the dotted path."""
     for option in (entry, *entry.get("anyOf", ())):
-        if "$ref" in option:
-            return option["$ref"].rsplit("/", 1)[1], ""
         values = option.get("additionalProperties")
-        if isinstance(values, dict) and "$ref" in values:
-            return values["$ref"].rsplit("/", 1)[1], ".NAME"
-    return None, ""
+        inner = values.get("oneOf", [values]) if isinstance(values, dict) else []
+        names = [of["$ref"].rsplit("/", 1)[1] for of in (option, *inner) if "$ref" in of]
+        if names:
+            return names, ".NAME" if inner else ""
+    return [], ""
 
 
 def _values(entry: Schema) -> str:
     """Say in words which values a key takes."""
     if any(option.get("$ref", "").endswith("/Component") for option in entry.get("anyOf", ())):
         return "component"
-    if "anyOf" in entry:
-        return " or ".join(_values(option) for option in entry["anyOf"])
+    if "anyOf" in entry or "oneOf" in entry:
+        return " or ".join(dict.fromkeys(_values(option) for option in entry.get("anyOf") or entry["oneOf"]))
     if "$ref" in entry:
         return "component" if entry["$ref"].endswith("/Component") else "section"
     if "const" in entry or "enum" in entry:

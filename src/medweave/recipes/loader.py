@@ -15,8 +15,10 @@ from pydantic_core import ErrorDetails
 
 from medweave.core.errors import RecipeError, UsageError, did_you_mean
 from medweave.core.files import write_text
-from medweave.recipes.schema import Recipe
+from medweave.recipes.schema import ClassificationHead, Recipe, SegmentationHead
 
+#: Section of each kind of head.
+HEADS: dict[str, type[BaseModel]] = {"segmentation": SegmentationHead, "classification": ClassificationHead}
 LIBRARY = Path(str(files("medweave.recipes"))) / "library"
 
 
@@ -172,11 +174,15 @@ def _position(target: list[Any], name: str, override: str) -> int:
 
 def _describe(problem: ErrorDetails) -> Iterator[str]:
     location = [str(part) for part in problem["loc"]]
-    key = ".".join(part for part in location if not _is_union_branch(part))
+    tag = _place_of_kind(location)
+    key = ".".join(part for place, part in enumerate(location) if not _is_union_branch(part) and place != tag)
     if problem["type"] == "extra_forbidden":
         yield f"{key}: unknown key.{did_you_mean(location[-1], _fields_at(location[:-1]))}"
     elif problem["type"] == "missing":
         yield f"{key}: required, but missing"
+    elif problem["type"] == "union_tag_invalid":
+        kind = problem["ctx"]["tag"]
+        yield f"{key}.kind: no kind is called {kind!r}.{did_you_mean(kind, HEADS)} Wanted one of {', '.join(HEADS)}"
     elif problem["type"] == "value_error":
         for line in str(problem["ctx"]["error"]).splitlines():
             yield f"{key}: {line}" if key else line
@@ -186,20 +192,29 @@ def _describe(problem: ErrorDetails) -> Iterator[str]:
 
 def _is_union_branch(part: str) -> bool:
     """Tell apart the names that pydantic puts into a location for the members of a union."""
-    return any(part.startswith(prefix) for prefix in ("function-", "constrained-", "tuple[", "literal["))
+    return any(part.startswith(prefix) for prefix in ("function-", "constrained-", "tuple[", "dict[", "literal["))
+
+
+def _place_of_kind(location: Sequence[str]) -> int | None:
+    """Return where a location holds the kind of a head, which pydantic puts behind the head's name."""
+    return 3 if tuple(location[:2]) == ("data", "heads") and len(location) > 3 and location[3] in HEADS else None
 
 
 def _is_of_another_branch(problem: ErrorDetails) -> bool:
-    """Tell whether a problem concerns the member of a union that the value was not meant for: a word, or a value."""
-    branch = str(problem["loc"][-1]) if problem["loc"] else ""
-    return _is_union_branch(branch) and branch.startswith("literal[") != isinstance(problem["input"], str)
+    """Tell whether a problem concerns the member of a union that the value was not meant for: word, table or value."""
+    branch, value = str(problem["loc"][-1]) if problem["loc"] else "", problem["input"]
+    if not _is_union_branch(branch):
+        return False
+    if isinstance(value, str):
+        return not branch.startswith("literal[")
+    return branch.startswith(("literal[", "tuple[") if isinstance(value, dict) else ("literal[", "dict["))
 
 
 def _fields_at(location: Sequence[str]) -> list[str]:
     """Return the field names of the section at a location of the schema."""
     model: Any = Recipe
-    for part in location:
-        model = _member(model, part)
+    for place, part in enumerate(location):
+        model = HEADS[part] if place == _place_of_kind(location) else _member(model, part)
     return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
 
 

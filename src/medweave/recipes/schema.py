@@ -7,7 +7,7 @@ written `{name: dice_ce, weight: 1.0, batch: true}`; its parameters are checked 
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
 Auto = Literal["auto"]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -104,7 +104,14 @@ class ClassificationHead(Section):
         return self
 
 
-Head = Annotated[SegmentationHead | ClassificationHead, Field(discriminator="kind")]
+def _kind_of_head(value: Any) -> object:
+    return value.get("kind", "segmentation") if isinstance(value, dict) else getattr(value, "kind", "segmentation")
+
+
+Head = Annotated[
+    Annotated[SegmentationHead, Tag("segmentation")] | Annotated[ClassificationHead, Tag("classification")],
+    Discriminator(_kind_of_head),
+]
 
 
 class Split(Section):
@@ -368,7 +375,9 @@ class Recipe(Section):
     def _patch_problems(self) -> list[str]:
         if self.patches is None or self.patches.size_voxels == "auto":
             return []
-        if self.network_classes:
+        if self.network_classes and not isinstance(
+            self.patches.size_voxels, dict
+        ):  # a run's resolved sizes are a table
             return [
                 "patches.size_voxels: a class belongs to a whole case, so with a classification head it must be auto; "
                 "set preprocessing.INPUT.size_voxels to crop or pad every case"

@@ -5,8 +5,12 @@ from torch import nn
 
 from medweave.building.check import complete_recipe
 from medweave.building.model import build_model
-from medweave.building.study import build_study_source
-from medweave.building.training import build_loss, build_optimizer, build_sample_layouts, build_scheduler
+from medweave.building.training import (
+    build_loss,
+    build_optimizer,
+    build_scheduler,
+    build_training_dataset,
+)
 from medweave.optimization.schedulers import Course
 from medweave.recipes.loader import load_recipe
 from medweave.recipes.schema import Recipe
@@ -57,13 +61,13 @@ def test_scheduler_follows_the_course() -> None:
 
 def test_samples_hold_what_the_study_reads() -> None:
     written = recipe("data.inputs.mri.channels=[image, flair]")
-    layout = build_sample_layouts(written, build_study_source(written))["mri"]
+    layout = build_training_dataset(written, []).inputs["mri"]
     assert (layout.channels, layout.heads, layout.patch_size_voxels) == (2, ("heart",), (112, 112, 64))
 
 
 def test_augmentation_changes_images_and_keeps_label_maps_whole_numbers() -> None:
     written = recipe()
-    layout = build_sample_layouts(written, build_study_source(written))["mri"]
+    layout = build_training_dataset(written, []).inputs["mri"]
     sample = {"mri": torch.randn(1, 16, 16, 16), "heart": torch.ones(1, 16, 16, 16)}
     changed = layout.augment(sample, seed=3)
     assert not torch.equal(changed["mri"], sample["mri"])
@@ -72,11 +76,11 @@ def test_augmentation_changes_images_and_keeps_label_maps_whole_numbers() -> Non
 
 def test_recipe_without_augmentation_has_none() -> None:
     written = recipe("augmentation=[]")
-    assert build_sample_layouts(written, build_study_source(written))["mri"].augment is None
+    assert build_training_dataset(written, []).inputs["mri"].augment is None
 
 
 @pytest.mark.parametrize("override", ["patches.size_voxels=auto", "patches=null"])
 def test_unresolved_patch_size_is_a_mistake_of_the_program(override: str) -> None:
     written = recipe(override)
     with pytest.raises(ValueError, match=r"patches\.size_voxels is still auto"):
-        build_sample_layouts(written, build_study_source(written))
+        build_training_dataset(written, [])

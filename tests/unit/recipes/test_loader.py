@@ -111,7 +111,9 @@ def test_schema_describes_every_field() -> None:
 
 
 def test_unknown_recipe_is_refused_with_a_suggestion() -> None:
-    with pytest.raises(UsageError, match=r"no recipe 'hart': .*Did you mean 'heart'\? Wanted a file, or one of demo, "):
+    with pytest.raises(
+        UsageError, match=r"no recipe 'hart': .*Did you mean 'heart'\? Wanted a file, or one of .*, demo, "
+    ):
         load_recipe("hart")
 
 
@@ -135,13 +137,14 @@ def test_every_problem_is_reported_at_once() -> None:
         "preprocessing.mri.orientaton=LPS",
         "preprocessing.mri.spacing_mm=[1,-1,1]",
         "preprocessing.mri.intensity.name=zscor",
-        "data.heads.heart.kind=classification",
+        "data.heads.heart.kind=segmentaton",
         "patches.size_voxels=large",
         "patches.overlap=1",
         "augmentation.0={probability: 0.5}",
         "modell=x",
     ) == [
-        "data.heads.heart.kind: input should be 'segmentation', got 'classification'",
+        "data.heads.heart.kind: no kind is called 'segmentaton'. Did you mean 'segmentation'? "
+        "Wanted one of segmentation, classification",
         "preprocessing.mri.spacing_mm.1: input should be greater than 0, got -1",
         "preprocessing.mri.intensity.name: input should be 'zscore', 'percentile', 'range', 'minmax' or 'none', "
         "got 'zscor'",
@@ -153,6 +156,42 @@ def test_every_problem_is_reported_at_once() -> None:
         "training.batchsize: unknown key. Did you mean 'batch_size'?",
         "modell: unknown key. Did you mean 'model'?",
     ]
+
+
+@pytest.mark.parametrize(
+    ("override", "problems"),
+    [
+        (
+            "data.heads.heart={kind: classification, clases: [a, b]}",
+            [
+                "data.heads.heart.classes: required, but missing",
+                "data.heads.heart.clases: unknown key. Did you mean 'classes'?",
+            ],
+        ),
+        (
+            "data.heads.heart.structures.left_atrium=0",
+            ["data.heads.heart.structures.left_atrium: input should be greater than or equal to 1, got 0"],
+        ),
+        (
+            "data.heads.heart={kind: classification, classes: [a, a]}",
+            ["data.heads.heart: a class is named twice: a"],
+        ),
+        (
+            "data.heads.heart={kind: classification, classes: [a, b], ignore: [b]}",
+            ["data.heads.heart: a class is an answer and ignored: b"],
+        ),
+        (
+            "data.heads.heart={kind: classification, classes: [a]}",
+            ["data.heads.heart: one class alone leaves nothing to tell apart"],
+        ),
+        (
+            "patches.size_voxels={mri: [64, -1, 64]}",
+            ["patches.size_voxels.mri.1: input should be greater than 0, got -1"],
+        ),
+    ],
+)
+def test_a_problem_of_a_head_or_an_input_names_its_key(override: str, problems: list[str]) -> None:
+    assert problems_of(override) == problems
 
 
 def test_names_that_disagree_are_a_line_each() -> None:
