@@ -11,10 +11,13 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from medweave.core.files import read_json, write_json
+from medweave.data.classes import class_findings
 from medweave.data.facts import CaseFacts, ImageFacts
 from medweave.data.finding import Finding
 from medweave.data.index import DatasetIndex
 from medweave.data.likeness import near_duplicate_pairs
+from medweave.data.pictures import picture_findings
+from medweave.preprocessing.readers.raster import is_raster
 
 MAX_SPACING_RATIO = 3.0
 
@@ -71,12 +74,13 @@ def audit_index(index: DatasetIndex, facts: Sequence[CaseFacts]) -> Audit:
         index: The cases.
         facts: What `examine_all` found, of every case of the index.
     """
-    findings = [finding for case in facts for finding in case.findings]
-    findings += _missing_files(index)
+    findings = [*index.findings, *(finding for case in facts for finding in case.findings)]
+    findings += [*_missing_files(index), *class_findings(facts)]
     copies: list[Copies] = []
     for name in index.image_names:
         images = [(case, case.images[name]) for case in facts if name in case.images]
         findings += [*_mixed_kinds(name, images), *_mixed_orientations(name, images), *_spacing_outliers(name, images)]
+        findings += picture_findings(name, facts)
         for finding in [*_exact_duplicates(name, images), *_near_duplicates(name, images)]:
             findings.append(finding)
             copies.append(finding.case_ids)
@@ -86,12 +90,22 @@ def audit_index(index: DatasetIndex, facts: Sequence[CaseFacts]) -> Audit:
 
 
 def _missing_files(index: DatasetIndex) -> Iterator[Finding]:
+    empty = tuple(case.case_id for case in index.cases if not case.images)
+    if empty:
+        yield Finding(
+            severity="error",
+            code="no_image",
+            case_ids=empty,
+            path=None,
+            message="a case has no image at all" if len(empty) == 1 else f"{len(empty)} cases have no image at all",
+            fix="restore the files, or remove the cases.",
+        )
     for kind, names in (("image", index.image_names), ("label_map", index.label_map_names)):
         for name in names:
             lacking = tuple(case.case_id for case in index.cases if name not in getattr(case, f"{kind}s"))
             if lacking:
                 words = f"{kind.replace('_', ' ')} {name!r}"
-                yield _warning(
+                yield Finding.warning(
                     f"missing_{kind}",
                     lacking,
                     message=f"{len(lacking)} of {len(index.cases)} cases have no {words}",
@@ -100,16 +114,16 @@ def _missing_files(index: DatasetIndex) -> Iterator[Finding]:
 
 
 def _mixed_kinds(name: str, images: Sequence[ImageOfCase]) -> Iterator[Finding]:
-    """Find the images whose number of axes or channels is not that of the others."""
-    axes = [image.grid.spatial_dims for _, image in images]
-    channels = [image.n_channels for _, image in images]
+    """Find the images whose number of axes or channels is not that of the others; colours of pictures are converted."""
+    axes = [(case, image.grid.spatial_dims) for case, image in images]
+    channels = [(case, image.n_channels) for case, image in images if not is_raster(image.path)]
     for code, unit, counts in (("mixed_dimensions", "axes", axes), ("mixed_channels", "channels", channels)):
-        (usual, _), *others = Counter(counts).most_common() or [(0, 0)]
+        (usual, _), *others = Counter(count for _, count in counts).most_common() or [(0, 0)]
         for value, _ in others:
             yield Finding(
                 severity="error",
                 code=code,
-                case_ids=tuple(case.case_id for (case, _), own in zip(images, counts, strict=True) if own == value),
+                case_ids=tuple(case.case_id for case, own in counts if own == value),
                 path=None,
                 message=f"images {name!r} have {value} {unit}; most have {usual}",
                 fix="convert them to one kind, or leave these cases out.",
@@ -121,7 +135,7 @@ def _mixed_orientations(name: str, images: Sequence[ImageOfCase]) -> Iterator[Fi
     if len(counts) > 1:
         usual = counts.most_common(1)[0][0]
         found = ", ".join(f"{code or '2D'} in {count}" for code, count in counts.most_common())
-        yield _warning(
+        yield Finding.warning(
             "mixed_orientations",
             tuple(case.case_id for case, image in images if image.sampling.orientation != usual),
             message=f"headers of the images {name!r} name several orientations: {found}",
@@ -158,7 +172,7 @@ def _exact_duplicates(name: str, images: Sequence[ImageOfCase]) -> Iterator[Find
             targets = {tuple(sorted(case.targets.items())) for case in copies}
             differing = [kind for kind, found in (("label maps", label_maps), ("classes", targets)) if len(found) > 1]
             but = f", but differ in their {' and '.join(differing)}" if differing else ""
-            yield _warning(
+            yield Finding.warning(
                 "exact_duplicates",
                 tuple(sorted(case.case_id for case in copies)),
                 message=f"the images {name!r} are the same, voxel by voxel{but}",
@@ -181,7 +195,7 @@ def _near_duplicates(name: str, images: Sequence[ImageOfCase]) -> Iterator[Findi
             and alike[first][1].sha256 != alike[second][1].sha256
         ]
         for group in _joined(case_pairs):
-            yield _warning(
+            yield Finding.warning(
                 "near_duplicates",
                 group,
                 message=f"the images {name!r} look like copies, with other noise, intensity scale or borders",
@@ -197,7 +211,7 @@ def _repeated_images(facts: Sequence[CaseFacts]) -> Iterator[Finding]:
             names[image.sha256].append(name)
         for repeated in names.values():
             if len(repeated) > 1:
-                yield _warning(
+                yield Finding.warning(
                     "repeated_image",
                     (case.case_id,),
                     message=f"the images {' and '.join(repeated)} of this case are the same, voxel by voxel",
@@ -219,10 +233,6 @@ def _joined(copies: Sequence[Copies]) -> tuple[Copies, ...]:
         tuple(case_id for case_id, own in zip(case_ids, component, strict=True) if own == group)
         for group in range(count)
     )
-
-
-def _warning(code: str, case_ids: tuple[str, ...], *, message: str, fix: str) -> Finding:
-    return Finding(severity="warning", code=code, case_ids=case_ids, path=None, message=message, fix=fix)
 
 
 def _rounded(values: NDArray[np.float64]) -> tuple[float, ...]:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,7 +19,8 @@ from medweave.data.finding import Finding, Severity
 from medweave.data.index import DatasetIndex
 from medweave.data.likeness import perceptual_hashes, thumbnail
 from medweave.preprocessing.geometry import Grid, to_array
-from medweave.preprocessing.readers.medical import read_channels, read_label_map
+from medweave.preprocessing.readers.medical import read_channels, read_header, read_label_map
+from medweave.preprocessing.readers.raster import distinct_colours, is_raster
 
 ReadT = TypeVar("ReadT")
 
@@ -29,47 +31,63 @@ CODES = {
 
 
 def examine_all(
-    index: DatasetIndex, *, workers: int = 2, on_case: Callable[[CaseFacts], None] | None = None
+    index: DatasetIndex,
+    *,
+    spatial_dims: Mapping[str, int] | None = None,
+    workers: int = 2,
+    on_case: Callable[[CaseFacts], None] | None = None,
 ) -> list[CaseFacts]:
     """Examine every case of an index, in its order.
 
     Args:
         index: The cases.
+        spatial_dims: 2 or 3 by image name; files of other images are taken as they are.
         workers: Threads; each holds the files of one case in memory at a time.
         on_case: Called with the facts of each case as they come, in order.
     """
     facts = []
+    work = partial(examine, structures=index.structures, spatial_dims=spatial_dims)
     with ThreadPoolExecutor(workers) as pool:
-        for case_facts in pool.map(lambda case: examine(case, structures=index.structures), index.cases):
+        for case_facts in pool.map(work, index.cases):
             facts.append(case_facts)
             if on_case is not None:
                 on_case(case_facts)
     return facts
 
 
-def examine(case: Case, *, structures: Mapping[str, Mapping[str, int]], spatial_dims: int | None = None) -> CaseFacts:
+def examine(
+    case: Case, *, structures: Mapping[str, Mapping[str, int]], spatial_dims: Mapping[str, int] | None = None
+) -> CaseFacts:
     """Read each file of a case once and describe it; what is wrong with the data becomes a finding, never an error.
 
     Args:
         case: The case.
         structures: Value of each structure, by label map name.
-        spatial_dims: 2 or 3, or None to take each file as it is (a fourth axis is the channels).
+        spatial_dims: 2 or 3 by image name; files of other images are taken as they are (one slice is 2D, and a fourth
+            axis is the channels).
     """
+    wanted = spatial_dims or {}
     notes = _Notes(case.case_id)
     label_maps: dict[str, LabelMapFacts] = {}
     foregrounds: dict[str, NDArray[np.bool_]] = {}
     for name, path in case.label_maps.items():
-        label_map = _read(read_label_map, path, spatial_dims=spatial_dims, notes=notes)
+        dims = wanted.get(name) or read_header(path).spatial_dims
+        label_map = _read(read_label_map, path, spatial_dims=dims, notes=notes)
         if label_map is not None:
             label_maps[name] = _describe_label_map(label_map, path, structures=structures.get(name, {}), notes=notes)
             foregrounds[name] = sitk.GetArrayFromImage(label_map) != 0
     images: dict[str, ImageFacts] = {}
     for name, path in case.images.items():
-        channels = _read(read_channels, path, spatial_dims=spatial_dims, notes=notes)
+        header = read_header(path)
+        channels = _read(read_channels, path, spatial_dims=wanted.get(name) or header.spatial_dims, notes=notes)
         if channels is not None:
-            images[name] = _describe_image(channels, path, foreground=foregrounds.get(name), notes=notes)
+            images[name] = _describe_image(
+                channels, path, pixel_type=header.pixel_type, foreground=foregrounds.get(name), notes=notes
+            )
             _compare_grids(images[name], label_maps.get(name), notes)
-    return CaseFacts(case.case_id, case.subject_id, case.targets, images, label_maps, tuple(notes.findings))
+    return CaseFacts(
+        case.case_id, case.subject_id, case.targets, images, label_maps, tuple(notes.findings), case.attributes
+    )
 
 
 @dataclass(frozen=True)
@@ -83,10 +101,10 @@ class _Notes:
         )
 
 
-def _read(reader: Callable[..., ReadT], path: Path, *, spatial_dims: int | None, notes: _Notes) -> ReadT | None:
+def _read(reader: Callable[..., ReadT], path: Path, *, spatial_dims: int, notes: _Notes) -> ReadT | None:
     """Return what the reader makes of the file, or None with a finding."""
     try:
-        return reader(path, spatial_dims=spatial_dims or _spatial_dims(path))
+        return reader(path, spatial_dims=spatial_dims)
     except DataError as error:
         details = f"; got {error.got}" if error.got is not None else ""
         details += f", wanted {error.wanted}" if error.wanted is not None else ""
@@ -97,17 +115,6 @@ def _read(reader: Callable[..., ReadT], path: Path, *, spatial_dims: int | None,
     return None
 
 
-def _spatial_dims(path: Path) -> int:
-    """Return the number of axes by the header, the channel axis of a 4D file left out; 3 for an unreadable file."""
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    try:
-        reader.ReadImageInformation()
-    except RuntimeError:
-        return 3
-    return min(int(reader.GetDimension()), 3)
-
-
 def _describe_label_map(
     label_map: sitk.Image, path: Path, *, structures: Mapping[str, int], notes: _Notes
 ) -> LabelMapFacts:
@@ -116,7 +123,15 @@ def _describe_label_map(
     counts = np.bincount(labels.ravel(), minlength=256)
     found = [int(value) for value in np.flatnonzero(counts) if value != 0]
     unexpected = sorted(set(found) - set(structures.values())) if structures else []
-    if unexpected:
+    if unexpected and is_raster(path) and list(structures.values()) == [1]:
+        notes.add(
+            "error",
+            "grey_mask",
+            path=path,
+            message=f"a mask with grey values; got {len(found) + 1} of them, wanted black and white",
+            fix="cut it at a threshold and save it with the values 0 and 255, not as JPEG.",
+        )
+    elif unexpected:
         notes.add(
             "error",
             "unexpected_labels",
@@ -140,8 +155,14 @@ def _describe_label_map(
 
 
 def _describe_image(
-    channels: Sequence[sitk.Image], path: Path, *, foreground: NDArray[np.bool_] | None, notes: _Notes
+    channels: Sequence[sitk.Image],
+    path: Path,
+    *,
+    pixel_type: str,
+    foreground: NDArray[np.bool_] | None,
+    notes: _Notes,
 ) -> ImageFacts:
+    channels = distinct_colours(channels) if is_raster(path) else channels
     arrays = [sitk.GetArrayViewFromImage(channel) for channel in channels]
     mask = foreground if foreground is not None and foreground.shape == arrays[0].shape else None
     intensity = _statistics(arrays)
@@ -155,7 +176,8 @@ def _describe_image(
             message=f"the image holds {n_bad:,} NaN or infinite values",
             fix="replace them, or leave the case out.",
         )
-    if any(channel.minimum == channel.maximum for channel in intensity):
+    is_empty = all if is_raster(path) else any  # one colour of a picture may be absent
+    if intensity and is_empty(channel.minimum == channel.maximum for channel in intensity):
         notes.add(
             "error",
             "empty_image",
@@ -171,6 +193,7 @@ def _describe_image(
         path=path,
         grid=Grid.of(channels[0]),
         n_channels=len(channels),
+        pixel_type=pixel_type,
         intensity=intensity,
         foreground_intensity=inside,
         sha256=_sha256(channels),

@@ -77,7 +77,8 @@ class ImageFacts:
     Attributes:
         path: The file.
         grid: Its voxel grid.
-        n_channels: Number of channels.
+        n_channels: Number of channels; 1 for a picture whose colours are all grey.
+        pixel_type: As the file stores it, such as "8-bit unsigned integer".
         intensity: Statistics of each channel; none where no value is finite.
         foreground_intensity: The same within the labelled voxels; none without a label map on the same voxels.
         sha256: Of the decoded voxels, the size and the spacing: equal for equal content in any file format.
@@ -92,6 +93,7 @@ class ImageFacts:
     path: Path
     grid: Grid
     n_channels: int
+    pixel_type: str
     intensity: tuple[Intensity, ...]
     foreground_intensity: tuple[Intensity, ...]
     sha256: str
@@ -143,6 +145,7 @@ class CaseFacts:
         images: Facts of each image that could be read.
         label_maps: Facts of each label map that could be read.
         findings: What is wrong with this case by itself.
+        attributes: Its other facts, as the index has them.
     """
 
     case_id: str
@@ -151,6 +154,7 @@ class CaseFacts:
     images: Mapping[str, ImageFacts]
     label_maps: Mapping[str, LabelMapFacts]
     findings: tuple[Finding, ...]
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the facts as plain JSON values, without what is kept in memory only."""
@@ -158,6 +162,7 @@ class CaseFacts:
             "case_id": self.case_id,
             "subject_id": self.subject_id,
             "targets": dict(self.targets),
+            "attributes": dict(self.attributes),
             "images": {name: _image_to_json(facts) for name, facts in self.images.items()},
             "label_maps": {
                 name: asdict(facts) | {"path": facts.path.as_posix()} for name, facts in self.label_maps.items()
@@ -172,6 +177,7 @@ def _image_to_json(facts: ImageFacts) -> dict[str, Any]:
         "grid": asdict(facts.grid),
         "orientation": facts.sampling.orientation,
         "n_channels": facts.n_channels,
+        "pixel_type": facts.pixel_type,
         "intensity": [asdict(channel) for channel in facts.intensity],
         "foreground_intensity": [asdict(channel) for channel in facts.foreground_intensity],
         "sha256": facts.sha256,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from medweave.data.classes import class_counts
 from medweave.data.facts import CaseFacts, ImageFacts, Intensity
 from medweave.data.index import DatasetIndex
 
@@ -78,14 +79,18 @@ class Summary:
         n_cases: Number of cases.
         n_subjects: Number of subjects.
         images: By image name.
+        patterns: How many cases have which images ("ed + es"), the most frequent first.
+        n_label_maps: How many cases have each label map.
         structures: By label map name and structure.
-        classes: Cases of each class, by classification target.
+        classes: Cases of each class, by classification target; a case with several classes counts in each.
     """
 
     name: str
     layout: str
     n_cases: int
     n_subjects: int
+    patterns: Mapping[str, int]
+    n_label_maps: Mapping[str, int]
     images: Mapping[str, ImageSummary]
     structures: Mapping[str, Mapping[str, StructureSummary]]
     classes: Mapping[str, Mapping[str, int]]
@@ -99,18 +104,16 @@ def summarise(index: DatasetIndex, facts: Sequence[CaseFacts]) -> Summary:
         facts: Of every case of the index.
     """
     images = {name: [case.images[name] for case in facts if name in case.images] for name in index.image_names}
-    targets = sorted({target for case in facts for target in case.targets})
     return Summary(
         name=index.name,
         layout=index.layout,
         n_cases=len(index.cases),
         n_subjects=len({case.subject_id for case in index.cases}),
+        patterns=dict(Counter(" + ".join(sorted(case.images)) or "none" for case in index.cases).most_common()),
+        n_label_maps={name: sum(name in case.label_maps for case in index.cases) for name in index.label_map_names},
         images={name: _summarise_image(found) for name, found in images.items() if found},
         structures={name: _summarise_structures(name, facts) for name in index.label_map_names},
-        classes={
-            target: dict(sorted(Counter(case.targets[target] for case in facts if target in case.targets).items()))
-            for target in targets
-        },
+        classes=class_counts([case.targets for case in index.cases]),
     )
 
 

@@ -104,8 +104,38 @@ def test_duplicates_of_other_classes_say_so(tmp_path: Path) -> None:
     study = Study(tmp_path)
     study.add("one", image=texture(0), targets={"grade": "low"})
     study.add("two", image=texture(0), targets={"grade": "high"})
-    assert only_finding(study.audit()).severity == "warning"
-    assert "differ in their classes" in only_finding(study.audit()).message
+    (finding,) = [finding for finding in study.audit().findings if finding.code == "exact_duplicates"]
+    assert finding.severity == "warning"
+    assert "differ in their classes" in finding.message
+
+
+def test_findings_of_the_layout_and_on_the_classes_are_among_the_others(study: Study) -> None:
+    study.cases = [
+        replace(case, targets={"grade": "low" if case.case_id == "good0" else "high"}) for case in study.cases
+    ]
+    stray = Finding.warning("mask_without_image", (), message="a mask has no image", fix="remove it.")
+    index = DatasetIndex("set", study.root, "msd", tuple(study.cases), {}, (stray,))
+    audit = audit_index(index, examine_all(index))
+    assert [finding.code for finding in audit.findings] == ["mask_without_image", "small_class"]
+
+
+def test_case_without_any_image_is_an_error(study: Study) -> None:
+    study.cases.append(Case("empty", "empty", {}))
+    audit = study.audit()
+    assert [(finding.code, finding.case_ids) for finding in audit.errors] == [("no_image", ("empty",))]
+    assert [finding.code for finding in audit.warnings] == ["missing_image"]
+
+
+def test_pictures_in_colour_among_grey_ones_are_a_warning(tmp_path: Path) -> None:
+    cases = []
+    for number, shape in enumerate([(20, 30), (20, 30), (20, 30, 3)]):
+        path = tmp_path / f"{number}.png"
+        array = np.random.default_rng(number).integers(0, 255, shape).astype(np.uint8)
+        sitk.WriteImage(sitk.GetImageFromArray(array, isVector=len(shape) == 3), str(path))
+        cases.append(Case(str(number), str(number), {"photo": path}))
+    index = DatasetIndex("set", tmp_path, "image_folders", tuple(cases), {})
+    finding = only_finding(audit_index(index, examine_all(index)))
+    assert (finding.severity, finding.code, finding.case_ids) == ("warning", "colour", ("2",))
 
 
 def test_near_duplicates_are_found_and_joined_with_exact_ones(study: Study) -> None:

@@ -55,6 +55,25 @@ def test_a_good_case_is_described(tmp_path: Path) -> None:
     assert image.histogram.counts.sum() >= 0.98 * volume().size
 
 
+def test_a_picture_is_described_without_the_colours_that_repeat_its_grey(tmp_path: Path) -> None:
+    grey = np.random.default_rng(0).integers(0, 255, (6, 7)).astype(np.uint8)
+    for name, channels in (("grey.png", [grey] * 3), ("colour.png", [grey, grey, 0 * grey]), ("one.png", [grey])):
+        images = [sitk.GetImageFromArray(channel.T) for channel in channels]
+        sitk.WriteImage(sitk.Compose(images) if len(images) > 1 else images[0], str(tmp_path / name))
+    found = [facts_of(tmp_path / name) for name in ("grey.png", "colour.png", "one.png")]
+    assert [facts.images["image"].n_channels for facts in found] == [1, 3, 1]
+    assert [facts.findings for facts in found] == [(), (), ()]
+    assert found[0].images["image"].sha256 == found[2].images["image"].sha256
+    assert found[1].images["image"].pixel_type == "8-bit unsigned integer"
+
+
+def test_attributes_are_those_of_the_case(tmp_path: Path) -> None:
+    case = Case("c", "s", {"image": write(volume(), tmp_path / "i.nii")}, attributes={"sex": "f"})
+    facts = examine(case, structures={})
+    assert facts.attributes == {"sex": "f"}
+    assert facts.to_json()["attributes"] == {"sex": "f"}
+
+
 def test_facts_are_json(tmp_path: Path) -> None:
     facts = facts_of(write(volume(), tmp_path / "i.nii.gz"), write(labels(), tmp_path / "l.nii.gz"))
     content = json.loads(json.dumps(facts.to_json(), allow_nan=False))
@@ -118,9 +137,22 @@ class TestBadData:
 
     def test_wrong_dimension(self, tmp_path: Path) -> None:
         case = Case("case", "s", {"image": write(volume(), tmp_path / "i.nii")})
-        facts = examine(case, structures={}, spatial_dims=2)
+        facts = examine(case, structures={}, spatial_dims={"image": 2})
         assert codes(facts) == [("error", "unreadable")]
         assert "wanted 2D" in facts.findings[0].message
+
+    def test_dimension_of_another_image_does_not_matter(self, tmp_path: Path) -> None:
+        case = Case("case", "s", {"image": write(volume(), tmp_path / "i.nii")})
+        assert examine(case, structures={}, spatial_dims={"other": 2}).findings == ()
+
+    def test_mask_of_grey_values(self, tmp_path: Path) -> None:
+        picture = np.random.default_rng(0).integers(0, 255, (6, 7)).astype(np.uint8)
+        mask = np.zeros((6, 7), np.uint8)
+        mask[2:5, 2:5], mask[3, 3] = 255, 128
+        paths = {"image": write(picture, tmp_path / "i.png")}, {"image": write(mask, tmp_path / "m.png")}
+        facts = examine(Case("case", "s", *paths), structures={"image": {"lungs": 1}})
+        assert codes(facts) == [("error", "grey_mask")]
+        assert "got 3 of them, wanted black and white" in facts.findings[0].message
 
     def test_constant(self, tmp_path: Path) -> None:
         facts = facts_of(write(np.full((5, 5, 5), 3, np.float32), tmp_path / "i.nii"))

@@ -19,6 +19,7 @@ def image(size: tuple[int, ...], spacing: tuple[float, ...], top: float, directi
         path=Path("image.nii"),
         grid=Grid(size, spacing, (0.0,) * len(size), direction),
         n_channels=1,
+        pixel_type="32-bit float",
         intensity=(Intensity.of(np.array([0, top], np.float32)),),
         foreground_intensity=(Intensity.of(np.array([top], np.float32)),),
         sha256="",

@@ -35,6 +35,19 @@ def test_cases_and_subjects_are_counted(summary: Summary) -> None:
     assert summary.classes == {"grade": {"high": 1, "low": 2}}
 
 
+def test_patterns_of_images_and_label_maps_are_counted(tmp_path: Path) -> None:
+    image = tmp_path / "absent.nii"
+    cases = [
+        Case("a", "a", {"pre": image, "flair": image}, {"flair": image}),
+        Case("b", "b", {"flair": image}),
+        Case("c", "c", {}),
+    ]
+    index = DatasetIndex("set", tmp_path, "table", (*cases, Case("d", "d", {"flair": image})), {})
+    summary = summarise(index, examine_all(index))
+    assert summary.patterns == {"flair": 2, "flair + pre": 1, "none": 1}
+    assert summary.n_label_maps == {"flair": 1}
+
+
 def test_images_are_measured_along_the_files_axes(summary: Summary) -> None:
     image = summary.images["mri"]
     assert (image.n_cases, image.n_channels, image.orientations) == (3, {1: 3}, {"LPS": 3})

@@ -46,14 +46,14 @@ class ImageHeader:
     pixel_type: str
 
 
-def read_header(path: Path) -> ImageHeader | None:
-    """Read the header of an image file, or return None where ITK cannot."""
+def read_header(path: Path) -> ImageHeader:
+    """Read the header of an image file; one that ITK cannot read is called 3D, of an unknown type."""
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:
         reader.ReadImageInformation()
     except RuntimeError:
-        return None
+        return ImageHeader(3, "unknown")
     size = reader.GetSize()
     is_flat = len(size) == 2 or (len(size) == 3 and size[2] == 1)
     pixel_type = sitk.GetPixelIDValueAsString(reader.GetPixelID()).removeprefix("vector of ")

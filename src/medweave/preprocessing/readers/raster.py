@@ -94,6 +94,13 @@ def in_colour(channels: Sequence[sitk.Image], colour: Colour) -> list[sitk.Image
     return [sitk.Cast(parts[0] + parts[1] + parts[2], sitk.sitkFloat32)]
 
 
+def distinct_colours(channels: Sequence[sitk.Image]) -> list[sitk.Image]:
+    """Return a picture's channels without opacity, and one alone where red, green and blue are the same."""
+    seen = list(channels[:3])
+    arrays = [sitk.GetArrayViewFromImage(channel) for channel in seen]
+    return seen[:1] if all(np.array_equal(arrays[0], other) for other in arrays[1:]) else seen
+
+
 def as_labels(channels: Sequence[sitk.Image], *, path: Path) -> sitk.Image:
     """Return the labels that a picture shows.
 
@@ -107,8 +114,7 @@ def as_labels(channels: Sequence[sitk.Image], *, path: Path) -> sitk.Image:
     Raises:
         DataError: The picture is in colour.
     """
-    seen = [sitk.GetArrayViewFromImage(channel) for channel in channels[:3]]
-    if any(not np.array_equal(seen[0], other) for other in seen[1:]):
+    if len(distinct_colours(channels)) > 1:
         raise DataError(
             "a label map is in colour",
             where=path,
@@ -117,9 +123,9 @@ def as_labels(channels: Sequence[sitk.Image], *, path: Path) -> sitk.Image:
         )
     if path.suffix.lower() in JPEG_SUFFIXES:
         return channels[0] >= (np.iinfo(np.uint8).max + 1) / 2
-    if np.isin(seen[0], (0, np.iinfo(np.uint8).max)).all() or np.isin(seen[0], (0, np.iinfo(np.uint16).max)).all():
-        return channels[0] > 0
-    return channels[0]
+    values = sitk.GetArrayViewFromImage(channels[0])
+    is_mask = any(np.isin(values, (0, np.iinfo(depth).max)).all() for depth in (np.uint8, np.uint16))
+    return channels[0] > 0 if is_mask else channels[0]
 
 
 @cache

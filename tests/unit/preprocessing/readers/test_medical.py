@@ -8,7 +8,14 @@ from numpy.typing import NDArray
 
 from medweave.core.errors import DataError
 from medweave.preprocessing.geometry import to_array
-from medweave.preprocessing.readers.medical import ImageHeader, read_channels, read_header, read_label_map
+from medweave.preprocessing.readers.medical import (
+    ImageHeader,
+    image_stem,
+    image_suffix,
+    read_channels,
+    read_header,
+    read_label_map,
+)
 
 AFFINE = np.array([[0, 0, 3.0, 1], [1.5, 0, 0, 2], [0, 2.0, 0, 3], [0, 0, 0, 1]])
 
@@ -100,9 +107,17 @@ def test_header_of_vector_pixels_has_the_type_of_one(tmp_path: Path) -> None:
     assert read_header(tmp_path / "a.png") == ImageHeader(2, "8-bit unsigned integer")
 
 
-def test_file_that_is_no_image_has_no_header(tmp_path: Path) -> None:
+def test_header_of_a_file_that_is_no_image_is_unknown(tmp_path: Path) -> None:
     (tmp_path / "a.nii").write_text("dear")
-    assert read_header(tmp_path / "a.nii") is None
+    assert read_header(tmp_path / "a.nii") == ImageHeader(3, "unknown")
+
+
+@pytest.mark.parametrize(
+    ("name", "stem", "suffix"),
+    [("a.b.nii.gz", "a.b", ".nii.gz"), ("A.PNG", "A", ".PNG"), ("p.001", "p.001", ""), ("a.tiff", "a", ".tiff")],
+)
+def test_name_without_its_suffix(name: str, stem: str, suffix: str) -> None:
+    assert (image_stem(name), image_suffix(name)) == (stem, suffix)
 
 
 def test_absent_file_is_refused(tmp_path: Path) -> None:

@@ -189,6 +189,11 @@ def test_label_map_in_colour_is_refused(tmp_path: Path) -> None:
         read_label_map(picture(tmp_path / "a.png", COLOUR), spatial_dims=2)
 
 
+@pytest.mark.parametrize(("colours", "count"), [([GREY, GREY, GREY, 255 - GREY], 1), ([GREY, GREY, 255 - GREY], 3)])
+def test_colours_that_are_all_grey_are_one(colours: list[NDArray[np.uint8]], count: int) -> None:
+    assert len(raster.distinct_colours([sitk.GetImageFromArray(channel) for channel in colours])) == count
+
+
 def test_each_conversion_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     sitk.WriteImage(sitk.GetImageFromArray(COLOUR.astype(np.uint16) * 257, isVector=True), tmp_path / "a.png")
