@@ -13,13 +13,13 @@ from medweave.core.logging import get_logger
 from medweave.data.case import Case
 from medweave.data.layouts.layout import AutoLayout, scan
 from medweave.inference.predictor import Predictor, load_predictor
+from medweave.inference.rows import COLUMNS, PredictionRow, prediction_rows
 from medweave.inference.writers.writer import WRITERS
 from medweave.runs.manifest import describe_environment
 
 logger = get_logger(__name__)
 
 SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd")
-COLUMNS = ("case_id", "image", "status", "head", "structure", "volume_ml", "reason")
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def run(
     _refuse_equal_names(cases)
     claim_output_folder(output)
     writers = ["nifti", *(["probabilities"] if probabilities else []), *(["overlay"] if overlay else [])]
-    rows: list[dict[str, Any]] = []
+    rows: list[PredictionRow] = []
     failures: dict[str, str] = {}
     for position, case in enumerate(cases, start=1):
         image = next(iter(case.images.values()), Path())
@@ -92,24 +92,13 @@ def run(
 
 def _predict(
     case: Case, predictor: Predictor, *, writers: Sequence[str], folder: Path, keep_probabilities: bool
-) -> list[dict[str, Any]]:
+) -> list[PredictionRow]:
     prediction = predictor.predict(case, keep_probabilities=keep_probabilities)
-    rows = []
-    for head, info in predictor.segmentation_heads.items():
+    for head in prediction.segmentations:
         for name in writers:
+            info = predictor.segmentation_heads[head]
             WRITERS.get(name)().write(prediction, head, case=case, info=info, folder=folder)
-        rows += [
-            {
-                "case_id": case.case_id,
-                "image": predictor.image_path(case, head),
-                "status": "done",
-                "head": head,
-                "structure": structure,
-                "volume_ml": round(volume, 4),
-            }
-            for structure, volume in prediction.segmentations[head].volumes_ml.items()
-        ]
-    return rows
+    return prediction_rows(prediction, case, predictor)
 
 
 def _cases(inputs: Sequence[Path], predictor: Predictor) -> Iterator[Case]:
