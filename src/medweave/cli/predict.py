@@ -50,7 +50,11 @@ def answer_table(rows: Sequence[Mapping[str, Any]]) -> Table:
         of_case = list(group)
         classes = sorted((row for row in of_case if "class" in row), key=lambda row: (row["head"], -row["probability"]))
         measured = [row for row in of_case if "measurement" in row]
-        lines = [(row["head"], row["structure"], f"{row['volume_ml']:.2f} mL") for row in of_case if "structure" in row]
+        lines = [
+            (row["head"], row["structure"], f"{row['volume_ml']:.2f} {row['unit']}")
+            for row in of_case
+            if "structure" in row
+        ]
         lines += [(row["head"], row["class"], f"{row['probability']:.3f}") for row in classes]
         lines += [("", row["measurement"].replace("_", " "), _with_unit(row)) for row in measured[:MAX_MEASUREMENTS]]
         if len(measured) > MAX_MEASUREMENTS:

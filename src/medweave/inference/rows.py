@@ -35,13 +35,17 @@ PredictionRow = TypedDict(
 
 
 def prediction_rows(prediction: Prediction, case: Case, predictor: Predictor) -> list[PredictionRow]:
-    """Return a row for each structure, each class and each measurement; a value that could not be taken is None."""
+    """Return a row for each structure, each class and each measurement.
+
+    A measurement that could not be taken is None. The "volume" of a structure in 2D is its area in square centimetres.
+    """
     done = PredictionRow(case_id=case.case_id, image=next(iter(case.images.values())), status="done")
     rows: list[PredictionRow] = []
     for head, found in prediction.segmentations.items():
-        image = predictor.image_path(case, head)
+        of_head = {**done, "image": predictor.image_path(case, head), "head": head}
+        unit = "mL" if found.label_map.GetDimension() == 3 else "cm²"
         rows += [
-            {**done, "image": image, "head": head, "structure": structure, "volume_ml": round(volume, 4)}
+            {**of_head, "structure": structure, "volume_ml": round(volume, 4), "unit": unit}
             for structure, volume in found.volumes_ml.items()
         ]
     for head, answer in prediction.classifications.items():

@@ -9,7 +9,14 @@ from typer.testing import CliRunner
 from medweave.cli import predict as command
 from medweave.workflows.predict import PredictionReport
 
-DONE = {"case_id": "a", "status": "done", "head": "heart", "structure": "left_atrium", "volume_ml": 86.357}
+DONE = {
+    "case_id": "a",
+    "status": "done",
+    "head": "heart",
+    "structure": "left_atrium",
+    "volume_ml": 86.357,
+    "unit": "mL",
+}
 DIAGNOSES = [
     {"case_id": "c", "status": "done", "head": "diagnosis", "class": name, "probability": probability}
     for name, probability in (("NOR", 0.2), ("DCM", 0.75), ("HCM", 0.05))

@@ -24,14 +24,20 @@ def test_every_answer_has_a_row_with_its_own_columns():
     structure, empty, *classes, fraction, mass = prediction_rows(PREDICTION, CASE, PREDICTOR)
     first = {"case_id": "p1", "image": Path("p1_ed.nii"), "status": "done"}
     of_systole = {**first, "image": Path("p1_es.nii"), "head": "heart_es"}
-    assert structure == {**of_systole, "structure": "lv", "volume_ml": 61.2346}
-    assert empty == {**of_systole, "structure": "rv", "volume_ml": 0.0}
+    assert structure == {**of_systole, "structure": "lv", "volume_ml": 61.2346, "unit": "mL"}
+    assert empty == {**of_systole, "structure": "rv", "volume_ml": 0.0, "unit": "mL"}
     assert classes == [
         {**first, "head": "diagnosis", "class": "NOR", "probability": 0.25},
         {**first, "head": "diagnosis", "class": "DCM", "probability": 0.75},
     ]
     assert fraction == {**first, "measurement": "lv_ejection_fraction", "value": 58.1235, "unit": "%"}
     assert mass == {**first, "measurement": "mass", "value": None, "unit": "g"}
+
+
+def test_in_2d_the_unit_is_that_of_an_area():
+    flat = SegmentationPrediction(sitk.Image(2, 2, sitk.sitkUInt8), {"lungs": 300.0})
+    (row,) = prediction_rows(Prediction("p1", {"heart_ed": flat}), CASE, PREDICTOR)
+    assert (row["volume_ml"], row["unit"]) == (300.0, "cm²")
 
 
 def test_every_key_of_a_row_is_a_column():
