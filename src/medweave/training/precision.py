@@ -7,7 +7,7 @@ import torch
 
 from medweave.core.logging import get_logger
 from medweave.data.dataset import Batch
-from medweave.inference.backends.torch import AUTOCAST_TYPES, avoid_faulty_amx_kernels, memory_format, to_channels_last
+from medweave.inference.backends.torch import AUTOCAST_TYPES, memory_format, to_channels_last
 from medweave.losses.loss import MultiTaskLoss
 from medweave.models.multitask import MultiTaskModel
 
@@ -38,7 +38,6 @@ def fastest_precision(
         device: Where to train.
         repeats: Steps measured in each precision, after one that is not; the fastest counts.
     """
-    avoid_faulty_amx_kernels()
     candidates = ["float32"]
     if device.type == "cuda":
         candidates += ["bfloat16"] if torch.cuda.is_bf16_supported() else ["float16"]

@@ -24,7 +24,7 @@ from medweave.building.training import (
 from medweave.core.files import new_output_folder, write_json, write_text
 from medweave.core.logging import log_to_file
 from medweave.data.layouts.layout import scan
-from medweave.inference.backends.torch import to_channels_last
+from medweave.inference.backends.torch import avoid_faulty_amx_kernels, to_channels_last
 from medweave.inference.predictor import build_predictor, load_predictor
 from medweave.models.multitask import MultiTaskModel
 from medweave.optimization.schedulers import Course
@@ -78,6 +78,7 @@ def run(
         DataError: The data cannot be trained on.
         RunError: The output folder is taken, or the run cannot be continued, or the training was interrupted.
     """
+    avoid_faulty_amx_kernels()
     requested = complete_recipe(load_recipe(recipe_source, overrides), recipe_source)
     folder = RunFolder(output)
     if resume:
