@@ -42,7 +42,7 @@ def prediction_rows(prediction: Prediction, case: Case, predictor: Predictor) ->
     done = PredictionRow(case_id=case.case_id, image=next(iter(case.images.values())), status="done")
     rows: list[PredictionRow] = []
     for head, found in prediction.segmentations.items():
-        of_head = {**done, "image": predictor.image_path(case, head), "head": head}
+        of_head: PredictionRow = {**done, "image": predictor.image_path(case, head), "head": head}
         unit = "mL" if found.label_map.GetDimension() == 3 else "cm²"
         rows += [
             {**of_head, "structure": structure, "volume_ml": round(volume, 4), "unit": unit}
