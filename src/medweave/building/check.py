@@ -115,9 +115,14 @@ def _building_problems(recipe: Recipe) -> list[str]:
     problems = []
     with torch.device("meta"):
         try:
-            build_loss(recipe, build_model(recipe))
+            model = build_model(recipe)
         except ValueError as error:
             problems.append(f"model: {error}")
+        else:
+            try:
+                build_loss(recipe, model)
+            except ValueError as error:
+                problems.append(f"losses: {error}")
     try:
         optimizer = build_optimizer(recipe, [nn.Parameter(torch.zeros(1))])
     except ValueError as error:
@@ -128,9 +133,9 @@ def _building_problems(recipe: Recipe) -> list[str]:
         except ValueError as error:
             problems.append(f"scheduler: {error}")
     for position, component in enumerate(recipe.augmentation):
-        for source in recipe.data.inputs.values():
+        for spatial_dims in sorted({source.spatial_dims for source in recipe.data.inputs.values()}):
             try:
-                build_component(component, AUGMENTATIONS, SampleKeys(("image",), (), source.spatial_dims))
+                build_component(component, AUGMENTATIONS, SampleKeys(("image",), (), spatial_dims))
             except ValueError as error:
                 problems.append(f"augmentation.{position}: {error}")
     return problems

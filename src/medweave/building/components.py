@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from medweave.core.errors import UsageError, did_you_mean
 from medweave.core.registry import Component as Callable_
 from medweave.core.registry import Registry
+from medweave.recipes.problems import is_of_another_branch, is_union_branch
 from medweave.recipes.schema import Component
 
 
@@ -35,7 +36,9 @@ def component_problems(
     except ValidationError as error:
         problems = []
         for problem in error.errors():
-            name = ".".join(str(part) for part in problem["loc"])
+            if is_of_another_branch(problem):
+                continue
+            name = ".".join(str(part) for part in problem["loc"] if not is_union_branch(str(part)))
             if problem["type"] == "extra_forbidden":
                 hint = did_you_mean(name, [*model.model_fields, *extra])
                 problems.append(

@@ -11,7 +11,7 @@ from torch.nn import functional
 from medweave.losses.focal import Gamma, focal_terms
 from medweave.losses.loss import LOSSES, ClassificationLoss
 
-ClassWeights = Sequence[Annotated[float, Field(gt=0)]] | Literal["balanced"] | None
+ClassWeights = tuple[Annotated[float, Field(gt=0)], ...] | Literal["balanced"] | None
 
 
 class _WeightedByClass(ClassificationLoss):
@@ -32,9 +32,9 @@ class _WeightedByClass(ClassificationLoss):
     def __init__(self, *, class_shares: Sequence[float], multi_label: bool, class_weights: ClassWeights) -> None:
         super().__init__()
         if class_weights == "balanced":
-            class_weights = [
+            class_weights = tuple(
                 (1 - share) / share if multi_label else 1 / (len(class_shares) * share) for share in class_shares
-            ]
+            )
         if class_weights is not None and len(class_weights) != len(class_shares):
             raise ValueError(f"class_weights needs a weight for each of {len(class_shares)} classes")
         self.multi_label = multi_label

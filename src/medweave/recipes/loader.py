@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 
 from medweave.core.errors import RecipeError, UsageError, did_you_mean
 from medweave.core.files import write_text
+from medweave.recipes.problems import is_of_another_branch, is_union_branch
 from medweave.recipes.schema import ClassificationHead, Recipe, SegmentationHead
 
 #: Section of each kind of head.
@@ -112,7 +113,7 @@ def validate_recipe(content: Mapping[str, Any], source: object) -> Recipe:
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
-        problems = [problem for problem in error.errors() if not _is_of_another_branch(problem)]
+        problems = [problem for problem in error.errors() if not is_of_another_branch(problem)]
         raise RecipeError(source, [line for problem in problems for line in _describe(problem)]) from error
 
 
@@ -175,7 +176,7 @@ def _position(target: list[Any], name: str, override: str) -> int:
 def _describe(problem: ErrorDetails) -> Iterator[str]:
     location = [str(part) for part in problem["loc"]]
     tag = _place_of_kind(location)
-    key = ".".join(part for place, part in enumerate(location) if not _is_union_branch(part) and place != tag)
+    key = ".".join(part for place, part in enumerate(location) if not is_union_branch(part) and place != tag)
     if problem["type"] == "extra_forbidden":
         yield f"{key}: unknown key.{did_you_mean(location[-1], _fields_at(location[:-1]))}"
     elif problem["type"] == "missing":
@@ -190,24 +191,9 @@ def _describe(problem: ErrorDetails) -> Iterator[str]:
         yield f"{key}: {problem['msg'][0].lower()}{problem['msg'][1:]}, got {problem['input']!r}"
 
 
-def _is_union_branch(part: str) -> bool:
-    """Tell apart the names that pydantic puts into a location for the members of a union."""
-    return any(part.startswith(prefix) for prefix in ("function-", "constrained-", "tuple[", "dict[", "literal["))
-
-
 def _place_of_kind(location: Sequence[str]) -> int | None:
     """Return where a location holds the kind of a head, which pydantic puts behind the head's name."""
     return 3 if tuple(location[:2]) == ("data", "heads") and len(location) > 3 and location[3] in HEADS else None
-
-
-def _is_of_another_branch(problem: ErrorDetails) -> bool:
-    """Tell whether a problem concerns the member of a union that the value was not meant for: word, table or value."""
-    branch, value = str(problem["loc"][-1]) if problem["loc"] else "", problem["input"]
-    if not _is_union_branch(branch):
-        return False
-    if isinstance(value, str):
-        return not branch.startswith("literal[")
-    return branch.startswith(("literal[", "tuple[") if isinstance(value, dict) else ("literal[", "dict["))
 
 
 def _fields_at(location: Sequence[str]) -> list[str]:

@@ -3,6 +3,9 @@ import pytest
 from medweave.building.check import REGISTRIES, complete_recipe
 from medweave.core.errors import RecipeError, UsageError
 from medweave.data.layouts.layout import LAYOUTS
+from medweave.losses.loss import LOSSES
+from medweave.models.encoders.encoder import ENCODERS
+from medweave.models.heads.head import HEADS
 from medweave.recipes.loader import dump_recipe, library_names, load_recipe, recipe_hash
 
 
@@ -53,7 +56,7 @@ def test_every_default_is_written_out() -> None:
 def test_every_component_of_a_completed_recipe_has_every_parameter() -> None:
     recipe = complete_recipe(load_recipe("heart"), "heart")
     names = [set(component.parameters) for component in recipe.augmentation]
-    assert names[0] == {"probability", "rotate_degrees", "scale", "translate_voxels", "shear"}
+    assert names[0] == {"probability", "rotate_degrees", "in_plane_only", "scale", "translate_voxels", "shear"}
     assert names[1:] == [
         {"probability", "std"},
         {"probability", "factor"},
@@ -76,14 +79,14 @@ def test_every_problem_is_reported_at_once() -> None:
     ) == [
         f"data.layout.name: unknown layout 'msdd'. Did you mean 'msd'? Wanted one of {', '.join(LAYOUTS.names())}",
         "model.encoders.mri.name: unknown encoder 'monai_unt'. Did you mean 'monai_unet'? "
-        "Wanted one of monai_unet, residual_unet, unet3d",
+        f"Wanted one of {', '.join(ENCODERS.names())}",
         "model.heads.heart.activaton: unknown parameter of head 'monai_unet_decoder'. Did you mean 'activation'? "
-        "It takes activation, residual_units, norm, dropout",
+        "It takes activation, residual_units, norm, dropout, decoded_channels",
         "losses.heart.wieght: unknown parameter of loss 'dice_ce'. Did you mean 'weight'? "
         "It takes include_background, squared, batch, smooth, dice_weight, ce_weight, weight",
         "losses.heart.weight: must be a number of at least 0, got -1",
         "augmentation.0.rotate: unknown parameter of augmentation 'affine'. Did you mean 'rotate_degrees'? "
-        "It takes probability, rotate_degrees, scale, translate_voxels, shear",
+        "It takes probability, rotate_degrees, scale, translate_voxels, shear, in_plane_only",
         "augmentation.1.probability: input should be less than or equal to 1, got 2",
         "optimizer.lr: input should be a valid number, unable to parse string as a number, got 'fast'",
         "preprocessing.mri.size_voxels: input 'mri' has 3 axes, got [64, 64]",
@@ -103,9 +106,8 @@ def test_weight_of_a_loss_is_a_number_of_at_least_0(weight: str) -> None:
         ("model.encoders.mri.channels=[16]", "model.encoders.mri.channels: value should have at least 2 items"),
         ("model.encoders.mri.channels=[16,-3]", "model.encoders.mri.channels.1: input should be greater than 0, got"),
         ("model.encoders.mri=unet3d", "model: this decoder needs the encoder 'monai_unet'; got an encoder with str"),
-        ("model.heads.heart=unet_decoder", "model: this decoder needs an encoder with strides 1, 2, 4"),
         ("model.encoders.mri.dropout=2", "model: dropout probability has to be between 0 and 1"),
-        ("model.fusion=concat", "model.fusion.name: unknown fusion 'concat'"),
+        ("model.fusion=concatenate", "model.fusion.name: unknown fusion 'concatenate'"),
         ("optimizer.lr=-3", "optimizer: Invalid learning rate: -3.0"),
         ("scheduler={name: plateau, factor: 2}", "scheduler: Factor should be < 1.0."),
         ("scheduler={name: step, step_epochs: 0}", "scheduler.step_epochs: input should be greater than 0, got 0"),
@@ -114,6 +116,49 @@ def test_weight_of_a_loss_is_a_number_of_at_least_0(weight: str) -> None:
 def test_parts_that_cannot_be_built_are_problems(override: str, problem: str) -> None:
     (found,) = problems_of(override)
     assert found.startswith(problem)
+
+
+CLASSES = "data.heads.side={kind: classification, classes: [left, right]}"
+#: A recipe of one segmentation and one classification head.
+BOTH = (CLASSES, "model.heads.side=pooled_mlp", "losses.side=focal", "patches.size_voxels=auto")
+
+
+def test_heads_of_both_kinds_fit_and_every_default_of_theirs_is_written_out() -> None:
+    recipe = complete_recipe(load_recipe("heart", BOTH), "heart")
+    assert recipe.losses["side"].parameters == {"weight": 1.0, "gamma": 2.0, "class_weights": None}
+    assert recipe.model.heads["side"].parameters["hidden"] == (256, 128)
+
+
+def test_a_head_or_loss_of_the_wrong_kind_is_refused_with_those_that_fit() -> None:
+    def fitting(registry, kind):
+        return ", ".join(name for name in registry.names() if registry.get(name).kind == kind)
+
+    assert problems_of(*BOTH, "model.heads.side=unet_decoder", "losses.side=dice", "losses.heart=focal") == [
+        f"model.heads.side: 'unet_decoder' is not for classification; one of {fitting(HEADS, 'classification')}",
+        f"losses.heart: 'focal' is not for segmentation; one of {fitting(LOSSES, 'segmentation')}",
+        f"losses.side: 'dice' is not for classification; one of {fitting(LOSSES, 'classification')}",
+    ]
+    assert "cross_entropy" in fitting(LOSSES, "classification")
+    assert "dice" not in fitting(LOSSES, "classification")
+
+
+@pytest.mark.parametrize(
+    ("override", "problem"),
+    [
+        ("losses.side={name: focal, class_weights: [1, 2, 3]}", "losses: class_weights needs a weight for each of 2"),
+        ("losses.side={name: focal, class_weights: [1, 0]}", "losses.side.class_weights.1: input should be greater"),
+        ("losses.side={name: focal, gamma: -1}", "losses.side.gamma: input should be greater than or equal to 0"),
+        ("losses.side={name: cross_entropy, label_smoothing: 1}", "losses.side.label_smoothing: input should be less"),
+    ],
+)
+def test_weights_and_exponents_of_class_losses_are_checked(override: str, problem: str) -> None:
+    (found,) = problems_of(*BOTH, override)
+    assert found.startswith(problem)
+
+
+def test_classes_and_patches_do_not_go_together() -> None:
+    with pytest.raises(RecipeError, match=r"patches\.size_voxels: a class belongs to a whole case.*to crop"):
+        load_recipe("heart", [*BOTH, "patches.size_voxels=[64,64,64]"])
 
 
 @pytest.mark.parametrize("name", ["unet3d", "residual_unet"])
