@@ -6,27 +6,29 @@ import torch
 from medweave.models.encoders.encoder import ENCODERS
 
 NAMES = ENCODERS.names()
-#: Sizes in units of the deepest stride: odd multiples, every axis another one.
+#: Sizes in units of the deepest stride, every axis another one; smaller for networks that reduce much.
 MULTIPLES = {2: (3, 5), 3: (3, 1, 2)}
+FEWER_MULTIPLES = {2: (3, 1), 3: (2, 1, 1)}
 CASES = [(name, axes) for name in NAMES for axes in (2, 3)]
 
 
 def _small(name, axes, *, in_channels=2):
     torch.manual_seed(0)
     component = ENCODERS.get(name)
-    small = {"channels": (4, 6, 8), "blocks": (1, 2, 1)}
+    small = {"channels": (4, 6, 8), "blocks": (1, 2, 1), "first_channels": 4, "depth": 10}
     taken = {key: value for key, value in small.items() if key in inspect.signature(component.__init__).parameters}
     return component(in_channels=in_channels, spatial_dims=axes, **taken)
 
 
 def _image(encoder, axes, *, batch=2, channels=2):
     generator = torch.Generator().manual_seed(1)
-    size = [multiple * step for multiple, step in zip(MULTIPLES[axes], encoder.strides[-1], strict=True)]
+    multiples = (MULTIPLES if max(encoder.strides[-1]) < 32 else FEWER_MULTIPLES)[axes]
+    size = [multiple * step for multiple, step in zip(multiples, encoder.strides[-1], strict=True)]
     return torch.randn(batch, channels, *size, generator=generator)
 
 
 def test_there_are_encoders() -> None:
-    assert {"monai_unet", "residual_unet", "unet3d"} <= set(NAMES)
+    assert {"densenet121", "monai_unet", "residual_unet", "resnet", "segresnet", "unet3d"} <= set(NAMES)
 
 
 @pytest.mark.parametrize(("name", "axes"), CASES)

@@ -4,7 +4,7 @@ from monai.networks.blocks.convolutions import ResidualUnit
 from torch import Tensor, nn
 
 from medweave.models.blocks import LevelChannels, Norm
-from medweave.models.encoders.encoder import ENCODERS, Encoder, equal_strides
+from medweave.models.encoders.encoder import ENCODERS, Encoder, equal_strides, run_stages
 
 
 @ENCODERS.register("monai_unet")
@@ -52,10 +52,7 @@ class MonaiUNetEncoder(Encoder):
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Return the feature pyramid of an image (B, C, *spatial)."""
-        pyramid: list[Tensor] = []
-        for stage in self.stages:
-            pyramid.append(stage(pyramid[-1] if pyramid else image))
-        return pyramid
+        return run_stages(self.stages, image)
 
 
 def monai_norm(norm: Norm) -> tuple[str, dict[str, bool | int]]:

@@ -1,13 +1,12 @@
 """The contracting path of a U-Net of residual blocks."""
 
-import math
 from collections.abc import Sequence
 
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from medweave.models.blocks import LevelChannels, Norm, ResidualBlock, level_kernels
-from medweave.models.encoders.encoder import ENCODERS, Encoder
+from medweave.models.encoders.encoder import ENCODERS, Encoder, level_steps, run_stages, total_strides
 
 
 @ENCODERS.register("residual_unet")
@@ -39,14 +38,8 @@ class ResidualUNetEncoder(Encoder):
             message = f"channels and blocks must have one length, got {len(channels)} and {len(blocks)}"
             raise ValueError(message)
         self.channels = tuple(channels)
-        axes = (1,) * spatial_dims
-        each = [tuple(step) for step in steps] if steps else [axes] + [(2,) * spatial_dims] * (len(channels) - 1)
-        if len(each) != len(channels) or any(len(step) != spatial_dims for step in each):
-            message = f"steps must hold {spatial_dims} numbers for each of the {len(channels)} stages, got {each}"
-            raise ValueError(message)
-        self.strides = tuple(
-            tuple(math.prod(column) for column in zip(*each[: level + 1], strict=True)) for level in range(len(each))
-        )
+        each = level_steps(steps, default=(1, *[2] * (len(channels) - 1)), spatial_dims=spatial_dims)
+        self.strides = total_strides(each)
         kernels = level_kernels(self.strides)
         before = (in_channels, *self.channels)
         self.stages = nn.ModuleList(
@@ -55,7 +48,7 @@ class ResidualUNetEncoder(Encoder):
                     ResidualBlock(
                         before[level] if block == 0 else self.channels[level],
                         self.channels[level],
-                        stride=each[level] if block == 0 else axes,
+                        stride=each[level] if block == 0 else 1,
                         kernel=kernels[level],
                         norm=norm,
                         spatial_dims=spatial_dims,
@@ -68,7 +61,4 @@ class ResidualUNetEncoder(Encoder):
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Return the feature pyramid of an image (B, C, *spatial)."""
-        pyramid: list[Tensor] = []
-        for stage in self.stages:
-            pyramid.append(stage(pyramid[-1] if pyramid else image))
-        return pyramid
+        return run_stages(self.stages, image)

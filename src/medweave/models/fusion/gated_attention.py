@@ -49,4 +49,5 @@ class GatedAttentionFusion(Fusion):
         flags = torch.stack([seen[name] for name in self.projections], dim=1)
         # Not minus infinity, for a sample without any input would get NaN.
         weights = scores.masked_fill(~flags, torch.finfo(scores.dtype).min).softmax(dim=1)
-        return (weights[..., None] * projected).sum(dim=1)
+        joined: Tensor = (weights[..., None] * projected).sum(dim=1)
+        return joined
