@@ -76,7 +76,7 @@ class Measurements(ABC):
             attributes: Further facts of the case, as text ("height_cm").
 
         Returns:
-            The same names and units for every case of a study, NaN where a case lacks what is needed.
+            Under names and units that are the same for every case; NaN or absent where a case lacks what is needed.
         """
 
 
