@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from medweave.cli.progress import case_progress
+from medweave.measurements.measurement import measurement_label
 from medweave.workflows import predict as workflow
 
 #: Measurements of a case that are printed; a set names the most important first.
@@ -56,7 +57,7 @@ def answer_table(rows: Sequence[Mapping[str, Any]]) -> Table:
             if "structure" in row
         ]
         lines += [(row["head"], row["class"], f"{row['probability']:.3f}") for row in classes]
-        lines += [("", row["measurement"].replace("_", " "), _with_unit(row)) for row in measured[:MAX_MEASUREMENTS]]
+        lines += [("", measurement_label(row["measurement"]), _with_unit(row)) for row in measured[:MAX_MEASUREMENTS]]
         if len(measured) > MAX_MEASUREMENTS:
             lines.append(("", f"and {len(measured) - MAX_MEASUREMENTS} more in predictions.csv", ""))
         for position, line in enumerate(lines):

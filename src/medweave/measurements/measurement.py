@@ -80,4 +80,15 @@ class Measurements(ABC):
         """
 
 
+def measurement_label(name: str) -> str:
+    """Return a measurement's name for people.
+
+    Example:
+        >>> measurement_label("lv_end_diastolic_volume")
+        'LV end diastolic volume'
+    """
+    words = [word.upper() if word in ("lv", "rv") else word for word in name.split("_")]
+    return " ".join([words[0][0].upper() + words[0][1:], *words[1:]])
+
+
 MEASUREMENTS: Registry[type[Measurements]] = Registry("set of measurements", home="medweave.measurements")

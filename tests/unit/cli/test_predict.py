@@ -76,7 +76,7 @@ def test_the_classes_of_a_head_are_shown_likeliest_first():
 def test_the_first_measurements_are_shown_and_the_others_counted():
     lines = _lines([DONE, *MEASURED])
     assert lines[0] == ["a", "heart", "left_atrium", "86.36 mL"]
-    assert lines[1:12] == [["c" if n == 0 else "", "", f"size {n}", f"{n}.3 mL"] for n in range(11)]
+    assert lines[1:12] == [["c" if n == 0 else "", "", f"Size {n}", f"{n}.3 mL"] for n in range(11)]
     assert lines[12] == ["", "", "and 2 more in predictions.csv", ""]
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from medweave.core.errors import UsageError
-from medweave.measurements.measurement import MEASUREMENTS, Segmentation
+from medweave.measurements.measurement import MEASUREMENTS, Segmentation, measurement_label
 from medweave.preprocessing.geometry import Grid
 
 
@@ -33,3 +33,15 @@ def test_sets_of_measurements_are_found_by_name():
     assert {"cardiac", "volumes"} <= set(MEASUREMENTS.names())
     with pytest.raises(UsageError, match=r"unknown set of measurements 'cardiak'. Did you mean 'cardiac'\?"):
         MEASUREMENTS.get("cardiak")
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("rv_to_lv_end_systolic_volume", "RV to LV end systolic volume"),
+        ("lungs_left_area", "Lungs left area"),
+        ("Lungs_left_area", "Lungs left area"),
+    ],
+)
+def test_a_label_is_made_of_the_name(name, label):
+    assert measurement_label(name) == label
