@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from medweave.cli.evaluate import score_table
+from medweave.cli.evaluate import score_tables
 from medweave.cli.progress import case_progress
 from medweave.workflows import demo as workflow
 
@@ -25,7 +25,8 @@ def demo(
             folder, on_stage=lambda stage: messages.print(f"• {stage}", soft_wrap=True), on_progress=on_progress
         )
     console = Console(highlight=False)
-    console.print(score_table(result.summary))
+    for table in score_tables(result.summary):
+        console.print(table)
     print(f"the data:        {result.inspection}")
     print(f"the run:         {result.run}")
     print(f"the predictions: {result.predictions}")

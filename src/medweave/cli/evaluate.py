@@ -13,19 +13,26 @@ from medweave.cli.progress import case_progress
 from medweave.evaluation.report.report import FEW_SUBJECTS
 from medweave.workflows import evaluate as workflow
 
-SHOWN_METRICS = {
+STRUCTURE_METRICS = {
     "dice": ("Dice", ".3f"),
     "nsd_2mm": ("NSD 2 mm", ".3f"),
     "hd95_mm": ("HD95 mm", ".2f"),
     "assd_mm": ("ASSD mm", ".2f"),
     "volume_error_ml": ("volume error mL", "+.2f"),
 }
+CLASS_METRICS = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "macro_f1": "macro F1",
+    "roc_auc": "ROC AUC",
+    "ece": "calibration error",
+}
 
 
 def evaluate(
     model: Annotated[Path, typer.Argument(help="Run or bundle.")],
     data: Annotated[Path | None, typer.Option(help="Judge every case of this folder, as an external test set.")] = None,
-    layout: Annotated[str, typer.Option(help="Layout of DATA.")] = "auto",
+    layout: Annotated[str | None, typer.Option(help="Layout of DATA; by default that of the run's own data.")] = None,
     split: Annotated[Literal["val", "test"], typer.Option(help="Part of the run's own data.")] = "test",
     output: Annotated[Path | None, typer.Option(help="Folder; by default the model's evaluation/<split>.")] = None,
     save_predictions: Annotated[bool, typer.Option(help="Keep the predicted label maps.")] = True,
@@ -46,38 +53,60 @@ def evaluate(
         print(json.dumps(evaluation.summary, indent=2))
         return
     console = Console()
-    console.print(score_table(evaluation.summary))
+    for table in score_tables(evaluation.summary):
+        console.print(table)
+    for line in _remarks(evaluation.summary):
+        console.print(line, style="italic", highlight=False)
     console.print(f"report: {evaluation.folder / 'report.html'}", soft_wrap=True, highlight=False)
 
 
-def score_table(summary: Mapping[str, Any]) -> Table:
-    """Return the scores of each structure with their intervals."""
-    table = Table(
-        title=f"{summary['split']}: {summary['n_cases']} cases of {summary['n_subjects']} subjects",
-        caption=_caption(summary),
-        title_justify="left",
-        caption_justify="left",
-    )
-    for name in ("head", "structure", "metric"):
-        table.add_column(name)
-    for name in ("mean", "95 % interval", "worst"):
-        table.add_column(name, justify="right")
-    for head, facts in summary["heads"].items():
+def score_tables(summary: Mapping[str, Any]) -> list[Table]:
+    """Return the scores of the classification heads and of each structure with their intervals."""
+    kinds = {"classification": _add_classes, "segmentation": _add_structures}
+    columns = {"classification": ("head", "metric"), "segmentation": ("head", "structure", "metric")}
+    tables = []
+    for kind, add_rows in kinds.items():
+        heads = {name: facts for name, facts in summary["heads"].items() if facts["kind"] == kind}
+        if heads:
+            title = f"{summary['split']}: {summary['n_cases']} cases of {summary['n_subjects']} subjects"
+            table = Table(title=title, title_justify="left")
+            for column in columns[kind]:
+                table.add_column(column)
+            for column in ("mean", "95 % interval"):
+                table.add_column(column, justify="right")
+            add_rows(table, heads)
+            tables.append(table)
+    return tables
+
+
+def _add_structures(table: Table, heads: Mapping[str, Any]) -> None:
+    table.add_column("worst", justify="right")
+    for head, facts in heads.items():
         for structure, found in facts["structures"].items():
-            for metric, (label, form) in SHOWN_METRICS.items():
-                is_first = metric == next(iter(SHOWN_METRICS))
-                table.add_row(*((head, structure) if is_first else ("", "")), label, *_cells(found[metric], form))
+            for metric, (label, form) in STRUCTURE_METRICS.items():
+                is_first = metric == next(iter(STRUCTURE_METRICS))
+                names = (head, structure) if is_first else ("", "")
+                table.add_row(*names, label, *_cells(found[metric], form), f"{found[metric]['worst']:{form}}")
             table.add_section()
-    return table
+
+
+def _add_classes(table: Table, heads: Mapping[str, Any]) -> None:
+    for head, facts in heads.items():
+        if facts["n_cases"]:
+            for metric, label in CLASS_METRICS.items():
+                is_first = metric == next(iter(CLASS_METRICS))
+                table.add_row(head if is_first else "", label, *_cells(facts[metric], ".3f"))
+            table.add_section()
 
 
 def _cells(value: Mapping[str, Any], form: str) -> list[str]:
+    """Return a mean and its interval; a single subject, or a number that no resample changes, has none."""
     low, high = value["ci95"]
-    interval = "none: one subject" if low is None else f"{low:{form}} to {high:{form}}"
-    return [f"{value['mean']:{form}}", interval, f"{value['worst']:{form}}"]
+    mean = "undefined" if value["mean"] is None else f"{value['mean']:{form}}"
+    return [mean, "none" if low is None else f"{low:{form}} to {high:{form}}"]
 
 
-def _caption(summary: Mapping[str, Any]) -> str:
+def _remarks(summary: Mapping[str, Any]) -> list[str]:
     """Say what was missed, what is in no number, and when the intervals say little."""
     lines = []
     if summary["n_subjects"] < FEW_SUBJECTS:
@@ -85,9 +114,10 @@ def _caption(summary: Mapping[str, Any]) -> str:
     for head, facts in summary["heads"].items():
         lines += [
             f"{structure}: missed in {found['missed']} of {found['dice']['n']} cases, counted with the worst values"
-            for structure, found in facts["structures"].items()
+            for structure, found in facts.get("structures", {}).items()
             if found["missed"]
         ]
+        lines += [f"{head}: {note}" for note in facts.get("notes", [])]
         if facts["n_without_truth"]:
-            lines.append(f"{head}: {facts['n_without_truth']} cases without a true label map are left out")
-    return "\n".join(lines)
+            lines.append(f"{head}: {facts['n_without_truth']} cases without truth are left out")
+    return lines

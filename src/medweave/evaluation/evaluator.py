@@ -1,6 +1,6 @@
-"""From label maps to summary.json: each case and structure is scored in its own grid, then averaged."""
+"""From label maps to a head's part of summary.json: each case is scored in its own grid, then averaged."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,37 +102,19 @@ def per_case_table(scores: Sequence[CaseScores]) -> pd.DataFrame:
     )
 
 
-def summarise(
-    scores: Sequence[CaseScores], *, split: str, heads: Collection[str], n_part_cases: int, seed: int = 0
-) -> dict[str, Any]:
-    """Return the content of summary.json.
-
-    Args:
-        scores: Of every case that has truth, for every head.
-        split: Name of the part ("test", "val", "external").
-        heads: Segmentation heads.
-        n_part_cases: Cases of the part with and without truth; those that lack it for a head are its
-            `n_without_truth` and enter no mean.
-        seed: Of the intervals' resampling.
-    """
-    return {
-        "split": split,
-        "n_cases": len({case.case_id for case in scores}),
-        "n_subjects": len({case.subject_id for case in scores}),
-        "heads": {
-            head: _summarise_head([case for case in scores if case.head == head], n_part_cases=n_part_cases, seed=seed)
-            for head in heads
-        },
-    }
-
-
 def case_dice(case: CaseScores) -> float:
     """Return the mean Dice over the structures of a case."""
     return float(np.mean([found.metrics["dice"] for found in case.structures.values()]))
 
 
-def _summarise_head(cases: Sequence[CaseScores], *, n_part_cases: int, seed: int) -> dict[str, Any]:
-    """Return one head's part of summary.json; without any truth it holds the counts alone."""
+def summarise_segmentation(cases: Sequence[CaseScores], *, n_part_cases: int, seed: int = 0) -> dict[str, Any]:
+    """Return a segmentation head's part of summary.json; without any truth it holds the counts alone.
+
+    Args:
+        cases: Of one head.
+        n_part_cases: Cases of the part with and without truth.
+        seed: Of the intervals' resampling.
+    """
     facts = {"kind": "segmentation", "n_cases": len(cases), "n_without_truth": n_part_cases - len(cases)}
     if not cases:
         return {**facts, "mean_dice": None, "structures": {}}

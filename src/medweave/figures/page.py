@@ -1,16 +1,17 @@
 """HTML pages from templates, and matplotlib figures as files or inside a page."""
 
 import base64
-import io
 from functools import lru_cache
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
+from PIL import Image
 
 from medweave.core.files import atomic_path
 
 DOTS_PER_INCH = 150
+JPEG_QUALITY = 85
 
 
 def render_page(template: str, **context: object) -> str:
@@ -23,26 +24,29 @@ def render_page(template: str, **context: object) -> str:
     return _environment().get_template(template).render(**context)
 
 
-def figure_to_data_uri(figure: Figure) -> str:
-    """Return a figure as a PNG `data:` address for the `src` of an `<img>`."""
-    stream = io.BytesIO()
-    _write_png(figure, stream)
-    return png_to_data_uri(stream.getvalue())
-
-
 def png_to_data_uri(content: bytes) -> str:
     """Return a PNG file's content as a `data:` address for the `src` of an `<img>`."""
     return f"data:image/png;base64,{base64.b64encode(content).decode('ascii')}"
 
 
+def picture_to_data_uri(content: bytes) -> str:
+    """Return a PNG file's content as a JPEG, a fraction of its size, in a `data:` address; for photographs."""
+    stream = io.BytesIO()
+    with Image.open(io.BytesIO(content)) as picture:
+        picture.convert("RGB").save(stream, "JPEG", quality=JPEG_QUALITY)
+    return f"data:image/jpeg;base64,{base64.b64encode(stream.getvalue()).decode('ascii')}"
+
+
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure to a PNG file, atomically."""
     with atomic_path(path) as temporary, temporary.open("wb") as stream:
-        _write_png(figure, stream)
+        figure.savefig(stream, format="png", dpi=DOTS_PER_INCH)
 
 
-def _write_png(figure: Figure, stream: io.BytesIO | io.BufferedWriter) -> None:
-    figure.savefig(stream, format="png", dpi=DOTS_PER_INCH)
+def save_and_embed(figure: Figure, path: Path) -> str:
+    """Write a figure to a PNG file and return it as a `data:` address, drawing it once."""
+    save_figure(figure, path)
+    return png_to_data_uri(path.read_bytes())
 
 
 @lru_cache

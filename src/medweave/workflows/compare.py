@@ -9,8 +9,8 @@ import pandas as pd
 from medweave.core.errors import RunError, UsageError
 from medweave.core.files import write_json
 from medweave.evaluation.comparison import COMPARED_METRICS, Comparison, compare
+from medweave.evaluation.folder import EvaluationFolder
 from medweave.runs.folder import RunFolder
-from medweave.workflows.evaluate import PER_CASE
 
 NAMES = ("case_id", "subject_id", "head", "structure")
 
@@ -46,7 +46,7 @@ def _names(runs: Sequence[Path]) -> list[str]:
 def _per_case(path: Path, split: str) -> pd.DataFrame:
     if not path.is_dir():
         raise RunError("run folder not found", where=path, fix="check the path.")
-    table = RunFolder(path).evaluation(split) / PER_CASE
+    table = EvaluationFolder(RunFolder(path).evaluation(split)).per_case
     if not table.is_file():
         data = " --data DATA" if split == "external" else f" --split {split}"
         raise RunError(

@@ -2,39 +2,31 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import SimpleITK as sitk
-
 from medweave import __version__
 from medweave.building.layout import build_layout
 from medweave.core.errors import DataError, RunError
-from medweave.core.files import why_not_a_folder, write_json
+from medweave.core.files import why_not_a_folder
 from medweave.core.logging import get_logger
-from medweave.data.case import Case
 from medweave.data.index import DatasetIndex
 from medweave.data.layouts.layout import scan
 from medweave.data.split import Split
-from medweave.evaluation.evaluator import CaseScores, per_case_table, score_case, summarise
-from medweave.evaluation.report.report import CaseFiles, SegmentationResults, write_report
-from medweave.inference.predictor import Predictor, load_predictor
-from medweave.preprocessing.geometry import Grid, to_array
-from medweave.preprocessing.readers.medical import read_label_map
+from medweave.evaluation.folder import EvaluationFolder
+from medweave.evaluation.judging import OnProgress, judge
+from medweave.evaluation.summary import summarise
+from medweave.inference.predictor import load_predictor
+from medweave.recipes.loader import load_recipe
 from medweave.recipes.schema import Component
 from medweave.runs.folder import RunFolder
 
 logger = get_logger(__name__)
 
 EXTERNAL = "external"
-SUMMARY = "summary.json"
-PER_CASE = "per_case.csv"
-
-#: Called with the number of cases done and the number of all.
-OnProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -42,7 +34,7 @@ class Evaluation:
     """What an evaluation left.
 
     Attributes:
-        folder: With summary.json, per_case.csv, report.html, figures and predictions.
+        folder: With summary.json, tables, report.html, figures and predictions.
         summary: Content of summary.json.
     """
 
@@ -54,7 +46,7 @@ def run(
     model: Path,
     *,
     data: Path | None = None,
-    layout: str = "auto",
+    layout: str | None = None,
     split: Literal["val", "test"] = "test",
     output: Path | None = None,
     save_predictions: bool = True,
@@ -67,7 +59,7 @@ def run(
     Args:
         model: Run or bundle.
         data: External data folder; every case with truth is judged. None takes the part `split` of the run's data.
-        layout: Layout of `data`.
+        layout: Layout of `data`; None takes the one that the run's own data have, with its parameters.
         split: Part of the run's data.
         output: Folder; None takes the model's `evaluation/<split>`, or `evaluation/external` with `data`.
         save_predictions: Keep the predicted label maps.
@@ -82,77 +74,14 @@ def run(
     index = _external_index(model, data, layout=layout) if data else _part_index(model, split)
     folder = output or RunFolder(model).evaluation(part)
     with _replacing(folder) as temporary:
-        scores, files = _score_all(predictor, index, temporary / "predictions", on_progress=on_progress)
-        heads = list(predictor.segmentation_heads)
-        summary = summarise(scores, split=part, heads=heads, n_part_cases=len(index.cases))
-        table = per_case_table(scores)
-        write_json(temporary / SUMMARY, summary)
-        table.to_csv(temporary / PER_CASE, index=False)
-        results = {
-            head: SegmentationResults(
-                structures=predictor.segmentation_heads[head].structures,
-                table=table[table["head"] == head],
-                files={case_id: found for (case_id, of), found in files.items() if of == head},
-            )
-            for head in heads
-            if summary["heads"][head]["n_cases"]
-        }
-        write_report(temporary, summary=summary, results=results, facts=_facts(model, index, part))
+        written = EvaluationFolder(temporary)
+        found = judge(predictor, index, written.predictions, on_progress=on_progress)
+        summary = summarise(found, split=part, n_part_cases=len(index.cases))
+        written.write(found, summary=summary, facts=_facts(model, index, part))
         if not save_predictions:
-            shutil.rmtree(temporary / "predictions")
+            shutil.rmtree(written.predictions, ignore_errors=True)
     logger.info("evaluated %d cases into %s", summary["n_cases"], folder)
     return Evaluation(folder, summary)
-
-
-def _score_all(
-    predictor: Predictor, index: DatasetIndex, predictions: Path, *, on_progress: OnProgress
-) -> tuple[list[CaseScores], dict[tuple[str, str], CaseFiles]]:
-    """Predict and score the cases one at a time, keeping the numbers and the paths of the files."""
-    predictions.mkdir()
-    judged = [(case, truths) for case in index.cases if (truths := _truth_paths(predictor, case))]
-    if not judged:
-        raise DataError(
-            "no case has a true label map",
-            where=index.root,
-            got=f"{len(index.cases)} cases",
-            fix="add label maps, or predict these images with `medweave predict`.",
-        )
-    scores: list[CaseScores] = []
-    files: dict[tuple[str, str], CaseFiles] = {}
-    for done, (case, truths) in enumerate(judged, start=1):
-        prediction = predictor.predict(case)
-        for head, truth in truths.items():
-            label_map = prediction.segmentations[head].label_map
-            path = predictions / f"{case.case_id}_{head}.nii.gz"
-            sitk.WriteImage(label_map, str(path), useCompression=True)
-            image = predictor.image_path(case, head)
-            files[case.case_id, head] = CaseFiles(image, truth, path, spatial_dims=label_map.GetDimension())
-            scores.append(_score(predictor, case, head, label_map=label_map, truth=truth))
-        on_progress(done, len(judged))
-    return scores, files
-
-
-def _truth_paths(predictor: Predictor, case: Case) -> dict[str, Path]:
-    """Return the true label map of every head that the case has one for."""
-    paths = {head: predictor.truth_path(case, head) for head in predictor.segmentation_heads}
-    return {head: path for head, path in paths.items() if path is not None}
-
-
-def _score(predictor: Predictor, case: Case, head: str, *, label_map: sitk.Image, truth: Path) -> CaseScores:
-    """Score a head on a case, in the case's own grid."""
-    grid = Grid.of(label_map)
-    true_map = read_label_map(truth, spatial_dims=grid.spatial_dims)
-    difference = grid.difference(Grid.of(true_map))
-    if difference:
-        raise DataError(
-            "the true label map does not lie on the image's grid",
-            where=f"case {case.case_id}, {truth}",
-            got=difference,
-            fix="resample the label map to its image, or leave the case out.",
-        )
-    structures = predictor.segmentation_heads[head].structures
-    found = score_case(to_array(label_map), to_array(true_map), structures=structures, grid=grid)
-    return CaseScores(case.case_id, case.subject_id, head, found)
 
 
 def _part_index(model: Path, split: Literal["val", "test"]) -> DatasetIndex:
@@ -169,10 +98,11 @@ def _part_index(model: Path, split: Literal["val", "test"]) -> DatasetIndex:
     return DatasetIndex.load(run.index).subset(case_ids)
 
 
-def _external_index(model: Path, data: Path, *, layout: str) -> DatasetIndex:
+def _external_index(model: Path, data: Path, *, layout: str | None) -> DatasetIndex:
     """Scan an external test set, refusing one that holds files that the model was fitted to."""
-    index = scan(data, layout=build_layout(Component(name=layout)))
     run = RunFolder(model)
+    component = Component(name=layout) if layout else load_recipe(run.recipe).data.layout
+    index = scan(data, layout=build_layout(component))
     if run.split.is_file():
         split = Split.load(run.split)
         known = DatasetIndex.load(run.index).subset([*split.train, *split.val])
@@ -210,7 +140,7 @@ def _replacing(folder: Path) -> Iterator[Path]:
     Raises:
         RunError: `folder` holds something that is no evaluation, or cannot be written.
     """
-    if folder.is_dir() and not (folder / SUMMARY).is_file() and any(folder.iterdir()):
+    if folder.is_dir() and not EvaluationFolder(folder).summary.is_file() and any(folder.iterdir()):
         raise RunError(
             "the output folder holds something that is no evaluation",
             where=folder,

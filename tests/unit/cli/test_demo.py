@@ -5,14 +5,15 @@ import typer
 from typer.testing import CliRunner
 
 from medweave.cli import demo as command
-from medweave.cli.evaluate import SHOWN_METRICS
+from medweave.cli.evaluate import STRUCTURE_METRICS
 from medweave.workflows.demo import Demo
 
 METRIC = {"mean": 0.91, "ci95": [0.88, 0.93], "worst": 0.8, "n": 5}
 HEAD = {
+    "kind": "segmentation",
     "n_without_truth": 0,
     "mean_dice": METRIC,
-    "structures": {"left_atrium": dict.fromkeys(SHOWN_METRICS, METRIC) | {"missed": 0}},
+    "structures": {"left_atrium": dict.fromkeys(STRUCTURE_METRICS, METRIC) | {"missed": 0}},
 }
 SUMMARY = {"split": "test", "n_cases": 5, "n_subjects": 5, "heads": {"heart": HEAD}}
 

@@ -1,10 +1,8 @@
-import io
 import json
 from pathlib import Path
 
 import pytest
 import typer
-from rich.console import Console
 from typer.testing import CliRunner
 
 from medweave.cli import evaluate as command
@@ -21,7 +19,7 @@ SUMMARY = {
             "n_cases": 15,
             "n_without_truth": 2,
             "mean_dice": METRIC,
-            "structures": {"left_atrium": dict.fromkeys(command.SHOWN_METRICS, METRIC) | {"missed": 1}},
+            "structures": {"left_atrium": dict.fromkeys(command.STRUCTURE_METRICS, METRIC) | {"missed": 1}},
         }
     },
 }
@@ -60,27 +58,57 @@ def test_the_table_shows_intervals_and_the_report_is_named(calls):
     assert "report: run/evaluation/test/report.html" in result.stdout
 
 
-def test_the_table_says_what_is_missed_and_left_out():
-    console = Console(file=io.StringIO(), width=80)
-    console.print(command.score_table(SUMMARY))
-    text = console.file.getvalue()
+def _show(monkeypatch, summary):
+    """Everything that the command prints about a summary."""
+    monkeypatch.setattr(command.workflow, "run", lambda *_, **__: Evaluation(Path("folder"), summary))
+    return _invoke("run").stdout
+
+
+def test_the_command_says_what_is_missed_and_left_out(monkeypatch):
+    text = _show(monkeypatch, SUMMARY)
     assert "15 cases of 14 subjects" in text
     assert "few subjects" not in text
     assert "0.880 to 0.930" in text
     assert "left_atrium: missed in 1 of 15 cases" in text
-    assert "heart: 2 cases without a true label map are left out" in text
+    assert "heart: 2 cases without truth are left out" in text
 
 
-def test_one_subject_has_no_interval():
-    structure = {name: METRIC | {"ci95": [None, None]} for name in command.SHOWN_METRICS} | {"missed": 0}
-    summary = SUMMARY | {
-        "n_subjects": 1,
-        "heads": {"heart": {"n_without_truth": 0, "structures": {"left_atrium": structure}}},
-    }
-    console = Console(file=io.StringIO(), width=80)
-    console.print(command.score_table(summary))
-    assert "none: one subject" in console.file.getvalue()
-    assert "few subjects: the intervals are too narrow" in console.file.getvalue()
+def test_one_subject_has_no_interval(monkeypatch):
+    structure = {name: METRIC | {"ci95": [None, None]} for name in command.STRUCTURE_METRICS} | {"missed": 0}
+    head = SUMMARY["heads"]["heart"] | {"n_without_truth": 0, "structures": {"left_atrium": structure}}
+    text = _show(monkeypatch, SUMMARY | {"n_subjects": 1, "heads": {"heart": head}})
+    assert "0.910 │          none" in text
+    assert "few subjects: the intervals are too narrow" in text
+
+
+CLASSES = {
+    "kind": "classification",
+    "n_cases": 15,
+    "n_without_truth": 0,
+    **dict.fromkeys(command.CLASS_METRICS, METRIC),
+    "roc_auc": {"mean": None, "ci95": [None, None], "n": 15},
+    "notes": ["no case is viral: its metrics and the means over classes are undefined"],
+}
+
+
+def test_classes_and_structures_have_a_table_each(monkeypatch):
+    text = _show(monkeypatch, SUMMARY | {"heads": SUMMARY["heads"] | {"diagnosis": CLASSES}})
+    assert text.count("15 cases of 14 subjects") == 2
+    assert "balanced accuracy" in text
+    assert "left_atrium" in text
+
+
+def test_an_undefined_metric_is_said_with_its_reason(monkeypatch):
+    text = _show(monkeypatch, SUMMARY | {"heads": {"diagnosis": CLASSES}})
+    assert "ROC AUC           │ undefined │" in text
+    assert "diagnosis: no case is viral" in text
+    assert "left_atrium" not in text
+
+
+def test_a_head_without_any_truth_has_no_rows(monkeypatch):
+    empty = CLASSES | dict.fromkeys(command.CLASS_METRICS) | {"n_cases": 0, "n_without_truth": 15, "notes": []}
+    text = _show(monkeypatch, SUMMARY | {"heads": {"diagnosis": empty}})
+    assert "diagnosis: 15 cases without truth are left out" in text
 
 
 def test_an_unknown_part_is_wrong_usage(calls):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from medweave.core.errors import DataError
-from medweave.evaluation.evaluator import CaseScores, case_dice, per_case_table, score_case, summarise
+from medweave.evaluation.evaluator import CaseScores, case_dice, per_case_table, score_case, summarise_segmentation
 from medweave.preprocessing.geometry import Grid
 
 GRID = Grid((8, 8, 8), (1.0, 1.0, 2.0), (0.0, 0.0, 0.0), (1, 0, 0, 0, 1, 0, 0, 0, 1))
@@ -43,9 +43,7 @@ def test_summary_has_the_form_of_the_design_and_is_json():
         _case("c2", "s2", _label_map(shift=1)),
         _case("c3", "s2", _label_map(right=False)),
     ]
-    summary = json.loads(json.dumps(summarise(cases, split="test", heads=["heart"], n_part_cases=4), allow_nan=False))
-    assert (summary["split"], summary["n_cases"], summary["n_subjects"]) == ("test", 3, 2)
-    head = summary["heads"]["heart"]
+    head = json.loads(json.dumps(summarise_segmentation(cases, n_part_cases=4), allow_nan=False))
     assert (head["kind"], head["n_cases"], head["n_without_truth"]) == ("segmentation", 3, 1)
     assert head["mean_dice"]["mean"] == pytest.approx((1 + 0.75 + 0.5) / 3)
     right = head["structures"]["right"]
@@ -58,13 +56,12 @@ def test_summary_has_the_form_of_the_design_and_is_json():
 
 
 def test_one_subject_gives_null_intervals():
-    summary = summarise([_case("c1", "s1", _label_map())], split="val", heads=["heart"], n_part_cases=1)
-    assert summary["heads"]["heart"]["structures"]["left"]["dice"]["ci95"] == [None, None]
+    summary = summarise_segmentation([_case("c1", "s1", _label_map())], n_part_cases=1)
+    assert summary["structures"]["left"]["dice"]["ci95"] == [None, None]
 
 
 def test_a_head_without_any_truth_has_counts_and_no_means():
-    summary = summarise([], split="test", heads=["heart"], n_part_cases=1)
-    assert summary["heads"]["heart"] == {
+    assert summarise_segmentation([], n_part_cases=1) == {
         "kind": "segmentation",
         "n_cases": 0,
         "n_without_truth": 1,

@@ -5,7 +5,7 @@ import pytest
 from jinja2 import TemplateNotFound
 from PIL import Image
 
-from medweave.figures.page import figure_to_data_uri, format_number, render_page, save_figure
+from medweave.figures.page import format_number, render_page, save_and_embed, save_figure
 from medweave.figures.style import new_figure
 
 
@@ -21,10 +21,11 @@ def test_an_unknown_template_is_refused() -> None:
         render_page("absent.html.j2")
 
 
-def test_figure_becomes_a_png_address() -> None:
-    kind, content = figure_to_data_uri(new_figure(1, 1)).split(",")
-    assert kind == "data:image/png;base64"
-    assert base64.b64decode(content).startswith(b"\x89PNG")
+def test_figure_becomes_a_png_file_and_its_address(tmp_path: Path) -> None:
+    address = save_and_embed(new_figure(1, 1), tmp_path / "figure.png")
+    prefix = "data:image/png;base64,"
+    assert address.startswith(prefix)
+    assert base64.b64decode(address.removeprefix(prefix)) == (tmp_path / "figure.png").read_bytes()
 
 
 def test_figure_is_saved_at_its_size(tmp_path: Path) -> None:

@@ -7,33 +7,42 @@ import pytest
 import SimpleITK as sitk
 
 from medweave.core.errors import DataError, RunError
+from medweave.core.files import write_text
 from medweave.data.layouts.layout import scan
 from medweave.data.split import Split
+from medweave.data.study import InputSource, SegmentationSource, StudySource
+from medweave.evaluation.folder import EvaluationFolder
 from medweave.inference.prediction import Prediction, SegmentationHeadInfo, SegmentationPrediction
+from medweave.inference.predictor import Predictor
+from medweave.preprocessing.intensity import IntensityNormalisation
+from medweave.preprocessing.pipeline import Preprocessor
 from medweave.preprocessing.readers.medical import read_label_map
+from medweave.recipes.loader import dump_recipe, load_recipe
 from medweave.runs.folder import RunFolder
 from medweave.workflows import evaluate
 
 
-class Shifted:
+class Shifted(Predictor):
     """A predictor that answers with the truth moved by one voxel."""
 
     def __init__(self):
         structures = {"left_atrium": 1}
-        head = SegmentationHeadInfo(structures, activation="softmax", input_name="mr", image_name="image")
-        self.segmentation_heads = {"heart": head}
+        preprocessor = Preprocessor(spatial_dims=3, intensity=IntensityNormalisation(method="none"))
+        super().__init__(
+            source=StudySource(
+                {"mr": InputSource(("image",), preprocessor)}, {"heart": SegmentationSource("mr", "image", structures)}
+            ),
+            segmentation_heads={"heart": SegmentationHeadInfo(structures, "softmax", "mr", "image")},
+            classification_heads={},
+            backend=None,
+            window=None,
+        )
 
-    def predict(self, case):
+    def predict(self, case, *, keep_probabilities=False):
         truth = read_label_map(case.label_maps["image"], spatial_dims=3)
         moved = sitk.GetImageFromArray(np.roll(sitk.GetArrayFromImage(truth), 1, axis=0))
         moved.CopyInformation(truth)
         return Prediction(case.case_id, {"heart": SegmentationPrediction(moved, volumes_ml={})})
-
-    def image_path(self, case, head):
-        return case.images["image"]
-
-    def truth_path(self, case, head):
-        return case.label_maps.get("image")
 
 
 @pytest.fixture
@@ -41,6 +50,7 @@ def model(tmp_path, heart_study, monkeypatch):
     """A run folder whose split has two test cases, and no network."""
     monkeypatch.setattr(evaluate, "load_predictor", lambda path: Shifted())
     run = RunFolder(tmp_path / "run")
+    write_text(run.recipe, dump_recipe(load_recipe("demo")))
     index = scan(heart_study)
     index.save(run.index)
     names = [case.case_id for case in index.cases]
@@ -82,7 +92,7 @@ def test_evaluating_again_replaces_the_folder(model):
 
 def test_a_failure_leaves_the_old_evaluation_and_no_rest(model, monkeypatch):
     folder = evaluate.run(model, split="val").folder
-    monkeypatch.setattr(evaluate, "write_report", lambda *_, **__: (_ for _ in ()).throw(RunError("disk full")))
+    monkeypatch.setattr(EvaluationFolder, "write", lambda *_, **__: (_ for _ in ()).throw(RunError("disk full")))
     with pytest.raises(RunError, match="disk full"):
         evaluate.run(model, split="val")
     assert (folder / "report.html").is_file()
@@ -117,15 +127,15 @@ def test_a_folder_without_any_truth_is_refused(model, tmp_path, heart_study, mon
         evaluate.run(model, data=tmp_path / "external")
 
 
-def test_a_label_map_on_another_grid_is_refused(model, tmp_path, heart_study, monkeypatch):
-    _copy_study(heart_study, tmp_path / "external", n_cases=1, n_without_truth=0)
-    case = scan(tmp_path / "external").cases[0]
-    answer = Shifted().predict(case).segmentations["heart"].label_map
-    answer.SetSpacing([2 * spacing for spacing in answer.GetSpacing()])
-    prediction = Prediction(case.case_id, {"heart": SegmentationPrediction(answer, volumes_ml={})})
-    monkeypatch.setattr(Shifted, "predict", lambda self, case: prediction)
-    with pytest.raises(DataError, match=r"does not lie on the image's grid .*: got spacing"):
-        evaluate.run(model, data=tmp_path / "external")
+def test_an_external_folder_has_the_layout_of_the_runs_own_data_unless_it_is_named(model, tmp_path, heart_study):
+    table = load_recipe("demo", ["data.layout.name=table"])
+    write_text(RunFolder(model).recipe, dump_recipe(table))
+    external = tmp_path / "external"
+    _copy_study(heart_study, external, n_cases=1, n_without_truth=0)
+    with pytest.raises(DataError, match="table"):
+        evaluate.run(model, data=external, output=tmp_path / "result")
+    summary = evaluate.run(model, data=external, layout="msd", output=tmp_path / "result").summary
+    assert summary["n_cases"] == 1
 
 
 def test_a_part_without_cases_is_refused(model):

@@ -1,65 +1,102 @@
 import numpy as np
-import pandas as pd
 import pytest
 import SimpleITK as sitk
 
-from medweave.evaluation.evaluator import CaseScores, per_case_table, score_case, summarise
-from medweave.evaluation.report.report import CaseFiles, SegmentationResults, ranked_cases, write_report
+from medweave.evaluation.classification import ClassifiedCase, summarise_classification
+from medweave.evaluation.evaluator import CaseScores, per_case_table, score_case, summarise_segmentation
+from medweave.evaluation.report.classification import CaseImage, ClassificationResults
+from medweave.evaluation.report.report import write_report
+from medweave.evaluation.report.segmentation import CaseFiles, SegmentationResults
 from medweave.preprocessing.geometry import Grid, to_image
 
-STRUCTURES = {"left": 1, "right": 2}
-
-
-def _study(folder, *, spatial_dims, n_cases=4):
-    """Write the files of a few cases and score them; the second case misses a structure."""
-    size = (24, 24, 12)[:spatial_dims]
-    grid = Grid(size, (1.0, 1.0, 2.0)[:spatial_dims], (0.0,) * spatial_dims, tuple(np.eye(spatial_dims).ravel()))
-    rng = np.random.default_rng(0)
-    scores, files = [], {}
-    for number in range(n_cases):
-        truth = np.zeros(size, dtype=np.uint8)
-        truth[4:10, 5:18] = 1
-        truth[13:20, 5:18] = 2
-        predicted = np.roll(truth, number, axis=1)
-        predicted[predicted == (2 if number == 1 else 0)] = 0
-        case_id = f"case_{number}"
-        paths = [folder / f"{case_id}_{kind}.nii.gz" for kind in ("image", "truth", "prediction")]
-        image = (rng.random(size) + truth).astype(np.float32)
-        for path, array in zip(paths, (image, truth, predicted), strict=True):
-            sitk.WriteImage(to_image(array, grid), str(path))
-        files[case_id] = CaseFiles(*paths, spatial_dims=spatial_dims)
-        found = score_case(predicted, truth, structures=STRUCTURES, grid=grid)
-        scores.append(CaseScores(case_id, case_id, "hippo", found))
-    summary = summarise(scores, split="test", heads=["hippo"], n_part_cases=n_cases + 1)
-    return summary, {"hippo": SegmentationResults(STRUCTURES, per_case_table(scores), files)}
+CLASSES = ("<normal>", "viral")
+GRID = Grid((12, 12), (1.0, 1.0), (0.0, 0.0), (1.0, 0.0, 0.0, 1.0))
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory):
+def study(tmp_path_factory):
+    """Four images with a mask and a class; one mask is missed and one class is wrong."""
+    folder = tmp_path_factory.mktemp("study")
+    truth = np.zeros((12, 12), dtype=np.uint8)
+    truth[3:8, 3:8] = 1
+    scores, files, classified, images = [], {}, [], {}
+    for number in range(4):
+        case_id = f"case_{number}"
+        predicted = np.zeros_like(truth) if number == 1 else np.roll(truth, number, axis=0)
+        paths = [folder / f"{case_id}_{kind}.nii.gz" for kind in ("image", "truth", "prediction")]
+        for path, array in zip(paths, (truth.astype(np.float32), truth, predicted), strict=True):
+            sitk.WriteImage(to_image(array, GRID), str(path))
+        files[case_id] = CaseFiles(*paths, spatial_dims=2)
+        images[case_id] = CaseImage(paths[0], spatial_dims=2)
+        found = score_case(predicted, truth, structures={"lungs": 1}, grid=GRID)
+        scores.append(CaseScores(case_id, case_id, "lungs", found))
+        sure = 0.8 if number == 3 else 0.3 + 0.4 * (number % 2)
+        answer = {"<normal>": 1 - sure, "viral": sure}
+        missing = ("lateral",) if number == 2 else ()
+        classified.append(ClassifiedCase(case_id, case_id, "diagnosis", (CLASSES[number == 1],), answer, missing))
+    classes = {"classes": CLASSES, "multi_label": False}
+    summary = {
+        "split": "test",
+        "n_cases": 4,
+        "n_subjects": 4,
+        "heads": {
+            "lungs": summarise_segmentation(scores, n_part_cases=5),
+            "diagnosis": summarise_classification(classified, **classes, n_part_cases=6),
+        },
+    }
+    segmentations = {"lungs": SegmentationResults({"lungs": 1}, per_case_table(scores), files)}
+    classifications = {"diagnosis": ClassificationResults(**classes, cases=classified, images=images)}
+    return summary, segmentations, classifications
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory, study):
     folder = tmp_path_factory.mktemp("report")
-    summary, results = _study(folder, spatial_dims=3)
-    write_report(folder, summary=summary, results=results, facts={"model": "runs/<x>"})
+    summary, segmentations, classifications = study
+    write_report(
+        folder,
+        summary=summary,
+        segmentations=segmentations,
+        classifications=classifications,
+        facts={"model": "runs/<x>"},
+    )
     return folder, (folder / "report.html").read_text(encoding="utf-8")
 
 
 def test_the_report_states_scores_intervals_and_what_is_missed(page):
     _, html = page
     assert "4 cases of 4 subjects" in html
-    assert "missed structures of 8" in html
+    assert "missed structures of 4" in html
     assert "1 of 4" in html
     assert "1 case without a true label map left out" in html
+    assert "2 cases without a true class left out" in html
     assert "Only 4 subjects" in html
-    assert html.count('<tr class="missed"') == 1
+    assert html.count('<tr class="missed" title="missed"') == 1
+    assert html.count('<tr class="missed" title="wrong"') == 1
 
 
-def test_the_report_shows_worst_median_and_best_case_in_planes_and_space(page):
-    folder, html = page
-    assert html.count('<div class="surface-view">') == 3
+def test_the_report_shows_classes_by_class_by_missing_inputs_and_the_surest_error(page):
+    _, html = page
+    assert "accuracy of diagnosis" in html
+    assert "without lateral" in html
+    assert "1 of 4 cases are answered wrong" in html
+    assert "case_3: &lt;normal&gt;, answered viral" in html
+    assert html.count(' of diagnosis"></figure>') == 4  # confusion, two curves, calibration
+
+
+def test_the_figures_lie_beside_the_report(page):
+    folder, _ = page
     assert sorted(path.name for path in (folder / "figures").iterdir()) == [
-        "hippo_best_case_0.png",
-        "hippo_distribution.png",
-        "hippo_median_case_3.png",
-        "hippo_worst_case_1.png",
+        "diagnosis_calibration.png",
+        "diagnosis_confusion_matrix.png",
+        "diagnosis_error_case_3.png",
+        "diagnosis_precision_recall_curves.png",
+        "diagnosis_roc_curves.png",
+        "lungs_best_case_0.png",
+        "lungs_distribution.png",
+        "lungs_median_case_3.png",
+        "lungs_sample_overlays.png",
+        "lungs_worst_case_1.png",
     ]
 
 
@@ -68,19 +105,17 @@ def test_the_report_loads_nothing_and_escapes_names(page):
     assert "https://" not in html
     assert "http://" not in html
     assert "runs/&lt;x&gt;" in html
+    assert "<normal>" not in html
 
 
-def test_two_dimensional_cases_have_no_view_in_space(tmp_path):
-    summary, results = _study(tmp_path, spatial_dims=2)
-    write_report(tmp_path, summary=summary, results=results, facts={})
-    assert '<div class="surface-view">' not in (tmp_path / "report.html").read_text(encoding="utf-8")
-
-
-def test_ranks_follow_the_mean_dice_over_structures():
-    table = pd.DataFrame({"case_id": list("aabbccdd"), "dice": [0.9, 0.5, 0.1, 0.2, 1.0, 1.0, 0.8, 0.8]})
-    assert ranked_cases(table) == {"worst": "b", "median": "a", "best": "c"}
-
-
-def test_few_cases_are_shown_once():
-    assert ranked_cases(pd.DataFrame({"case_id": ["a"], "dice": [0.5]})) == {"worst": "a"}
-    assert ranked_cases(pd.DataFrame({"case_id": ["a", "b"], "dice": [0.5, 0.7]})) == {"worst": "a", "best": "b"}
+def test_one_kind_of_head_is_described_without_the_other(study, tmp_path):
+    summary, segmentations, classifications = study
+    for name, arguments in {
+        "lungs": {"segmentations": segmentations, "classifications": {}},
+        "diagnosis": {"segmentations": {}, "classifications": classifications},
+    }.items():
+        one = summary | {"heads": {name: summary["heads"][name]}}
+        write_report(tmp_path / name, summary=one, facts={}, **arguments)
+        html = (tmp_path / name / "report.html").read_text(encoding="utf-8")
+        assert ("HD95" in html) == (name == "lungs")
+        assert ("Brier score" in html) == (name == "diagnosis")

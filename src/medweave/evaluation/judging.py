@@ -1,0 +1,149 @@
+"""Predicting cases and holding the answers against the truth, one case at a time."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import SimpleITK as sitk
+
+from medweave.core.errors import DataError
+from medweave.data.case import Case
+from medweave.data.index import DatasetIndex
+from medweave.evaluation.classification import ClassifiedCase
+from medweave.evaluation.evaluator import CaseScores, score_case
+from medweave.evaluation.report.classification import CaseImage
+from medweave.evaluation.report.segmentation import CaseFiles
+from medweave.inference.prediction import ClassificationHeadInfo, Prediction, SegmentationHeadInfo
+from medweave.inference.predictor import Predictor
+from medweave.preprocessing.geometry import Grid, to_array
+from medweave.preprocessing.readers.medical import read_label_map
+
+#: Called with the number of cases done and the number of all.
+OnProgress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The numbers of all judged cases, and the paths of their files.
+
+    Attributes:
+        segmentation_heads: What the label maps mean.
+        classification_heads: What the classes mean.
+        scores: Of each segmentation head on each case that has truth for it.
+        classified: Answers of each classification head to each case that has truth for it.
+        files: Of each case and segmentation head in `scores`.
+        images: The first image of each case in `classified`.
+    """
+
+    segmentation_heads: Mapping[str, SegmentationHeadInfo]
+    classification_heads: Mapping[str, ClassificationHeadInfo]
+    scores: list[CaseScores] = field(default_factory=list)
+    classified: list[ClassifiedCase] = field(default_factory=list)
+    files: dict[tuple[str, str], CaseFiles] = field(default_factory=dict)
+    images: dict[str, CaseImage] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Truth:
+    """What is known of a case: the label map and the classes of each head that it has them for."""
+
+    label_maps: Mapping[str, Path]
+    classes: Mapping[str, tuple[str, ...]]
+
+
+def judge(predictor: Predictor, index: DatasetIndex, predictions: Path, *, on_progress: OnProgress) -> Judgement:
+    """Predict and judge every case with truth, keeping one in memory at a time.
+
+    Args:
+        predictor: The model.
+        index: The cases.
+        predictions: Folder to make for the predicted label maps, where the model gives any.
+        on_progress: Called after each case.
+
+    Raises:
+        DataError: No case has truth, or a file cannot be used.
+    """
+    truths = {case.case_id: _truth(predictor, case) for case in index.cases}
+    judged = [case for case in index.cases if truths[case.case_id].label_maps or truths[case.case_id].classes]
+    if not judged:
+        raise DataError(
+            "no case has a true label map" + (" or class" if predictor.classification_heads else ""),
+            where=index.root,
+            got=f"{len(index.cases)} cases",
+            fix="add the truth, or predict these images with `medweave predict`.",
+        )
+    if predictor.segmentation_heads:
+        predictions.mkdir()
+    found = Judgement(predictor.segmentation_heads, predictor.classification_heads)
+    for done, case in enumerate(judged, start=1):
+        prediction = predictor.predict(case)
+        truth = truths[case.case_id]
+        _judge_segmentations(found, predictor, case, prediction, truth=truth, predictions=predictions)
+        _judge_classes(found, predictor, case, prediction, truth=truth)
+        on_progress(done, len(judged))
+    return found
+
+
+def _truth(predictor: Predictor, case: Case) -> _Truth:
+    """Return what is known of a case; a label map is of no use without the image that it is drawn on."""
+    having = [name for name in predictor.source.inputs if predictor.source.has_input(case, name)]
+    label_maps = {
+        head: path
+        for head, info in predictor.segmentation_heads.items()
+        if info.input_name in having and (path := predictor.truth_path(case, head)) is not None
+    }
+    classes = {
+        head: names
+        for head in predictor.classification_heads
+        if having and (names := predictor.source.targets[head].names(case)) is not None
+    }
+    return _Truth(label_maps, classes)
+
+
+def _judge_segmentations(
+    found: Judgement, predictor: Predictor, case: Case, prediction: Prediction, *, truth: _Truth, predictions: Path
+) -> None:
+    for head, true_path in truth.label_maps.items():
+        label_map = prediction.segmentations[head].label_map
+        path = predictions / f"{case.case_id}_{head}.nii.gz"
+        sitk.WriteImage(label_map, str(path), useCompression=True)
+        image = predictor.image_path(case, head)
+        found.files[case.case_id, head] = CaseFiles(image, true_path, path, spatial_dims=label_map.GetDimension())
+        structures = predictor.segmentation_heads[head].structures
+        found.scores.append(_score(case, head, label_map=label_map, truth=true_path, structures=structures))
+
+
+def _judge_classes(
+    found: Judgement, predictor: Predictor, case: Case, prediction: Prediction, *, truth: _Truth
+) -> None:
+    for head, classes in truth.classes.items():
+        found.classified.append(
+            ClassifiedCase(
+                case_id=case.case_id,
+                subject_id=case.subject_id,
+                head=head,
+                truth=classes,
+                probabilities=prediction.classifications[head].probabilities,
+                missing_inputs=prediction.missing_inputs,
+            )
+        )
+        source = next(
+            source for name, source in predictor.source.inputs.items() if predictor.source.has_input(case, name)
+        )
+        found.images[case.case_id] = CaseImage(case.images[source.image_names[0]], source.preprocessor.spatial_dims)
+
+
+def _score(case: Case, head: str, *, label_map: sitk.Image, truth: Path, structures: Mapping[str, int]) -> CaseScores:
+    """Score a head on a case, in the case's own grid."""
+    grid = Grid.of(label_map)
+    true_map = read_label_map(truth, spatial_dims=grid.spatial_dims)
+    difference = grid.difference(Grid.of(true_map))
+    if difference:
+        raise DataError(
+            "the true label map does not lie on the image's grid",
+            where=f"case {case.case_id}, {truth}",
+            got=difference,
+            fix="resample the label map to its image, or leave the case out.",
+        )
+    found = score_case(to_array(label_map), to_array(true_map), structures=structures, grid=grid)
+    return CaseScores(case.case_id, case.subject_id, head, found)

@@ -1,0 +1,77 @@
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from medweave.evaluation.class_metrics import Answers
+from medweave.evaluation.classification import ClassifiedCase, summarise_classification
+from medweave.evaluation.report.classification import (
+    CaseImage,
+    ClassificationResults,
+    class_metric_meanings,
+    classification_section,
+    confident_errors,
+)
+
+
+def _section(folder, cases, *, classes, multi_label=False, spatial_dims=2):
+    image = sitk.GetImageFromArray(np.random.default_rng(0).random((6,) * spatial_dims).astype(np.float32))
+    sitk.WriteImage(image, str(folder / "image.nii.gz"))
+    images = {case.case_id: CaseImage(folder / "image.nii.gz", spatial_dims) for case in cases}
+    found = ClassificationResults(classes, multi_label, cases, images)
+    summary = summarise_classification(cases, classes=classes, multi_label=multi_label, n_part_cases=len(cases))
+    return classification_section(folder / "figures", "grade", found, summary)
+
+
+def _case(case_id, truth, probabilities):
+    return ClassifiedCase(case_id, case_id, "grade", truth, probabilities)
+
+
+def test_errors_are_ordered_by_how_sure_they_are():
+    truth = np.array([[True, False], [True, False], [False, True], [False, True]])
+    probabilities = np.array([[0.4, 0.6], [0.1, 0.9], [0.3, 0.7], [0.8, 0.2]])
+    answers = Answers(("a", "b"), multi_label=False, truth=truth, probabilities=probabilities)
+    assert confident_errors(answers) == [1, 3, 0]
+
+
+def test_a_label_that_is_missed_with_certainty_is_a_confident_error():
+    truth = np.array([[True, False], [True, True]])
+    answers = Answers(("a", "b"), multi_label=True, truth=truth, probabilities=np.array([[0.6, 0.7], [0.9, 0.01]]))
+    assert confident_errors(answers) == [1, 0]
+
+
+def test_the_section_shows_errors_with_their_probabilities(tmp_path):
+    cases = [
+        _case("right", ("low",), {"low": 0.9, "high": 0.1}),
+        _case("wrong", ("high",), {"low": 0.7, "high": 0.3}),
+        _case("worse", ("high",), {"low": 0.95, "high": 0.05}),
+    ]
+    section = _section(tmp_path, cases, classes=("low", "high"))
+    assert (section["n_errors"], [case["title"] for case in section["errors"]]) == (
+        2,
+        ["worse: high, answered low", "wrong: high, answered low"],
+    )
+    assert section["errors"][0]["probabilities"] == [
+        {"name": "low", "value": 0.95, "is_true": False, "is_chosen": True},
+        {"name": "high", "value": 0.05, "is_true": True, "is_chosen": False},
+    ]
+    assert [row["case_id"] for row in section["rows"]] == ["worse", "wrong", "right"]
+    assert (tmp_path / "figures/grade_error_worse.png").is_file()
+    assert list(section["pictures"]) == ["Confusion matrix", "ROC curves", "Precision and recall", "Calibration"]
+
+
+@pytest.mark.parametrize("spatial_dims", [2, 3])
+def test_labels_have_no_common_confusion_matrix(tmp_path, spatial_dims):
+    cases = [_case("none", (), {"x": 0.9, "y": 0.2}), _case("both", ("x", "y"), {"x": 0.8, "y": 0.7})]
+    section = _section(tmp_path, cases, classes=("x", "y"), multi_label=True, spatial_dims=spatial_dims)
+    assert "Confusion matrix" not in section["pictures"]
+    assert section["errors"][0]["title"] == "none: none, answered x"
+
+
+def test_a_few_errors_are_shown_of_many(tmp_path):
+    cases = [_case(f"c{number}", ("low",), {"low": 0.1, "high": 0.9}) for number in range(9)]
+    section = _section(tmp_path, cases, classes=("low", "high"))
+    assert (section["n_errors"], len(section["errors"])) == (9, 6)
+
+
+def test_every_metric_has_a_meaning():
+    assert all(label and meaning for label, meaning in class_metric_meanings())

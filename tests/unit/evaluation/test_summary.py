@@ -1,0 +1,39 @@
+import numpy as np
+
+from medweave.evaluation.classification import ClassifiedCase
+from medweave.evaluation.evaluator import CaseScores, score_case
+from medweave.evaluation.judging import Judgement
+from medweave.evaluation.summary import summarise
+from medweave.inference.prediction import ClassificationHeadInfo, SegmentationHeadInfo
+from medweave.preprocessing.geometry import Grid
+
+GRID = Grid((4, 4), (1.0, 1.0), (0.0, 0.0), (1.0, 0.0, 0.0, 1.0))
+LABELS = np.eye(4, dtype=np.uint8)
+
+
+def _judgement():
+    """Two cases with a mask and two with a grade, one of which has both."""
+    scores = score_case(LABELS, LABELS, structures={"lungs": 1}, grid=GRID)
+    answer = {"low": 0.2, "high": 0.8}
+    return Judgement(
+        {"lungs": SegmentationHeadInfo({"lungs": 1}, "softmax", "front", "front")},
+        {"grade": ClassificationHeadInfo(("low", "high"), temperature=1.5)},
+        [CaseScores(case_id, subject, "lungs", scores) for case_id, subject in (("a", "s1"), ("b", "s1"))],
+        [ClassifiedCase(case, subject, "grade", ("high",), answer) for case, subject in (("b", "s1"), ("c", "s2"))],
+    )
+
+
+def test_cases_and_subjects_are_counted_once_over_all_heads():
+    summary = summarise(_judgement(), split="test", n_part_cases=5)
+    assert (summary["split"], summary["n_cases"], summary["n_subjects"]) == ("test", 3, 2)
+
+
+def test_every_head_has_its_own_kind_and_counts():
+    heads = summarise(_judgement(), split="test", n_part_cases=5)["heads"]
+    assert {name: (head["kind"], head["n_cases"], head["n_without_truth"]) for name, head in heads.items()} == {
+        "lungs": ("segmentation", 2, 3),
+        "grade": ("classification", 2, 3),
+    }
+    assert heads["lungs"]["mean_dice"]["mean"] == 1
+    assert heads["grade"]["accuracy"]["mean"] == 1
+    assert heads["grade"]["temperature"] == 1.5
