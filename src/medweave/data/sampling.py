@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
-import SimpleITK as sitk
-
 from medweave.core.errors import UsageError
 from medweave.preprocessing.geometry import Grid
 
@@ -31,10 +29,7 @@ class Sampling:
     @classmethod
     def of(cls, grid: Grid) -> "Sampling":
         """Return the sampling of a grid."""
-        if grid.spatial_dims != 3:
-            return cls(grid.size_voxels, grid.spacing_mm, "")
-        code = sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(grid.direction)
-        return cls(grid.size_voxels, grid.spacing_mm, code)
+        return cls(grid.size_voxels, grid.spacing_mm, grid.orientation)
 
     @property
     def size_mm(self) -> tuple[float, ...]:

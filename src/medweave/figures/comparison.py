@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
@@ -43,11 +42,8 @@ def comparison_figure(
     """
     classes = agreement(predicted, truth)
     centre = mask_centre(truth if truth.any() else predicted)
-    orientation = (
-        sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(grid.direction) if image.ndim == 3 else None
-    )
     planes, overlays = (
-        orthogonal_planes(array, centre, spacing_mm=grid.spacing_mm, orientation=orientation)
+        orthogonal_planes(array, centre, spacing_mm=grid.spacing_mm, orientation=grid.orientation)
         for array in (image, classes)
     )
     figure = new_figure(3.7 * len(planes) if len(planes) > 1 else 5.0, 4.3 if len(planes) > 1 else 5.4)

@@ -6,7 +6,6 @@ from math import ceil, sqrt
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
@@ -49,11 +48,8 @@ def tile_of(
         title: Above the tile.
     """
     centre = mask_centre(truth if truth.any() else predicted)
-    orientation = (
-        sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(grid.direction) if image.ndim == 3 else None
-    )
     plane, classes = (
-        orthogonal_planes(array, centre, spacing_mm=grid.spacing_mm, orientation=orientation)[0]
+        orthogonal_planes(array, centre, spacing_mm=grid.spacing_mm, orientation=grid.orientation)[0]
         for array in (image, agreement(predicted, truth))
     )
     return Tile(plane, classes, display_window(image), title)

@@ -17,6 +17,7 @@ LETTERS = "#ffd60a"
 WIDTH_INCHES = 10.5
 MAX_HEIGHT_INCHES = 7.0
 TEXT_INCHES = 0.95
+HEAT_OPACITY = 0.7
 
 
 def overlay_figure(
@@ -27,8 +28,11 @@ def overlay_figure(
     orientation: str,
     structures: Mapping[str, int],
     title: str,
+    heat: NDArray[np.float32] | None = None,
 ) -> Figure:
     """Draw the planes through the middle of the structures, or of the image, with each structure outlined.
+
+    With a heat map the planes go through its hottest voxel.
 
     Args:
         image: Voxels (x, y[, z]).
@@ -37,8 +41,11 @@ def overlay_figure(
         orientation: Header code of the axes, "" in 2D.
         structures: Value of each structure.
         title: Above the planes.
+        heat: Values from 0 to 1 of the same shape, laid over the image, or None.
     """
     centre = middle_voxel(image.shape) if label_map is None else mask_centre(label_map)
+    if heat is not None and heat.any():
+        centre = tuple(int(index) for index in np.unravel_index(heat.argmax(), heat.shape))
     planes = orthogonal_planes(image, centre, spacing_mm=spacing_mm, orientation=orientation or None)
     widths_mm, heights_mm = zip(*(plane.extent_mm for plane in planes), strict=True)
     width_inches = WIDTH_INCHES if len(planes) > 1 else WIDTH_INCHES / 2
@@ -50,6 +57,19 @@ def overlay_figure(
     for axes, plane in zip(panels, planes, strict=True):
         axes.imshow(plane.values, cmap="gray", vmin=low, vmax=high, aspect=plane.aspect, interpolation="bilinear")
         _label_edges(axes, plane)
+    if heat is not None:
+        for axes, plane in zip(
+            panels, orthogonal_planes(heat, centre, spacing_mm=spacing_mm, orientation=orientation or None), strict=True
+        ):
+            axes.imshow(
+                plane.values,
+                cmap="inferno",
+                vmin=0,
+                vmax=1,
+                alpha=HEAT_OPACITY * np.clip(plane.values, 0, 1),
+                aspect=plane.aspect,
+                interpolation="bilinear",
+            )
     if label_map is not None:
         labels = orthogonal_planes(label_map, centre, spacing_mm=spacing_mm, orientation=orientation or None)
         for axes, plane in zip(panels, labels, strict=True):

@@ -69,6 +69,18 @@ def restore_segmentation(
     return to_image(labels, native), kept
 
 
+def restore_map(values: NDArray[np.float32], preprocessed: Preprocessed) -> NDArray[np.float32]:
+    """Bring values (*spatial) on the preprocessed grid, perhaps padded at its far ends, to the native grid."""
+    inside = tuple(slice(count) for count in preprocessed.grid.size_voxels)
+    return restore_probability(np.ascontiguousarray(values[inside]), preprocessed.grid, preprocessed.native_grid)
+
+
+def share_inside(values: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
+    """Return the share of the sum of some values that lies in a mask; 0 where all values are 0."""
+    total = float(values.sum(dtype=np.float64))
+    return float(values[mask].sum(dtype=np.float64)) / total if total > 0 else 0.0
+
+
 def largest_connected_component(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the largest face-connected component of a mask; of equals the first."""
     components, count = ndimage.label(mask)

@@ -66,6 +66,21 @@ class ClassificationHeadInfo:
 
 
 @dataclass(frozen=True)
+class Attention:
+    """Where a classification head looked for its likeliest class.
+
+    Attributes:
+        class_name: The class.
+        maps: (x, y[, z]) float32 of each input that the case has, on the input's own grid, 0 to 1.
+        inside: Share of the attention that lies in the structures which each segmentation head found on that input.
+    """
+
+    class_name: str
+    maps: Mapping[str, NDArray[np.float32]] = field(repr=False)
+    inside: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class ClassificationPrediction:
     """The answer of a classification head.
 
@@ -73,11 +88,13 @@ class ClassificationPrediction:
         probabilities: Of each class.
         classes: The likeliest class; with several labels a case, every class of at least one half.
         logits: (classes,) float32, before the temperature.
+        attention: Where the network looked, if it was asked.
     """
 
     probabilities: Mapping[str, float]
     classes: tuple[str, ...]
     logits: NDArray[np.float32] = field(repr=False)
+    attention: Attention | None = None
 
 
 @dataclass(frozen=True)

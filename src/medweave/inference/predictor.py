@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import SimpleITK as sitk
@@ -19,8 +19,9 @@ from medweave.data.case import Case
 from medweave.data.study import StudySource
 from medweave.inference.backends.torch import TorchBackend, to_channels_last
 from medweave.inference.measuring import Measuring, build_measuring, load_classifiers
-from medweave.inference.postprocessing import probabilities, restore_segmentation
+from medweave.inference.postprocessing import probabilities, restore_map, restore_segmentation, share_inside
 from medweave.inference.prediction import (
+    Attention,
     ClassificationHeadInfo,
     Prediction,
     SegmentationHeadInfo,
@@ -28,9 +29,10 @@ from medweave.inference.prediction import (
     classify,
 )
 from medweave.inference.sliding_window import infer_by_window
-from medweave.inference.whole_case import Network, average_over_flips, infer_whole
+from medweave.inference.whole_case import Network, average_over_flips, infer_whole, pad_to_divisors
 from medweave.measurement_classifiers.classifier import MeasurementClassifier
 from medweave.models.multitask import MultiTaskModel
+from medweave.preprocessing.geometry import to_array
 from medweave.preprocessing.pipeline import Preprocessed
 from medweave.recipes.loader import load_recipe
 from medweave.recipes.schema import Recipe
@@ -49,6 +51,22 @@ class Backend(Protocol):
         self, images: Mapping[str, NDArray[np.float32]], present: Mapping[str, NDArray[np.bool_]]
     ) -> dict[str, NDArray[np.float32]]:
         """Return the logits of each head, (B, channels, *spatial) or (B, classes)."""
+        ...
+
+
+@runtime_checkable
+class ExplainingBackend(Backend, Protocol):
+    """A backend that can tell where the network looks."""
+
+    def attention(
+        self,
+        images: Mapping[str, NDArray[np.float32]],
+        present: Mapping[str, NDArray[np.bool_]],
+        *,
+        head: str,
+        class_index: int,
+    ) -> dict[str, NDArray[np.float32]]:
+        """Return how much each place (*spatial) of each present input of a batch of one speaks for a class."""
         ...
 
 
@@ -104,18 +122,21 @@ class Predictor:
         self.window = window
         self.measuring = measuring
 
-    def predict(self, case: Case, *, keep_probabilities: bool = False) -> Prediction:
+    def predict(self, case: Case, *, keep_probabilities: bool = False, explain: bool = False) -> Prediction:
         """Read, preprocess and predict a case.
 
         Args:
             case: Its files; label maps are not read.
             keep_probabilities: Keep each structure's probabilities.
+            explain: Tell where the network looked for its classes, if the backend can.
 
         Raises:
             DataError: A file cannot be used or an input is missing.
         """
         inputs = self._read(case)
         prediction = self.finish(case.case_id, self.logits(inputs), inputs, keep_probabilities=keep_probabilities)
+        if explain:
+            prediction = self._explained(prediction, inputs)
         return self.measuring.complete(prediction, case.attributes) if self.measuring else prediction
 
     def logits(self, inputs: Mapping[str, Preprocessed]) -> dict[str, NDArray[np.float32]]:
@@ -137,7 +158,7 @@ class Predictor:
                 overlap=self.window.overlap,
                 divisor=self.backend.size_divisors[name],
             )
-        images = {name: inputs[name].image if name in inputs else self._absent(name) for name in self.source.inputs}
+        images = self._images(inputs)
         network = self._network(list(inputs), max(image.ndim - 1 for image in images.values()))
         logits = infer_whole(images, network, divisors=self.backend.size_divisors)
         for head, info in self.segmentation_heads.items():
@@ -145,6 +166,31 @@ class Predictor:
                 size = inputs[info.input_name].image.shape[1:]
                 logits[head] = logits[head][(slice(None), *(slice(count) for count in size))]
         return logits
+
+    def _explained(self, prediction: Prediction, inputs: Mapping[str, Preprocessed]) -> Prediction:
+        """Add where the network looked for the likeliest class of each of its heads."""
+        if not isinstance(self.backend, ExplainingBackend):
+            return prediction
+        batch = pad_to_divisors(self._images(inputs), self.backend.size_divisors)
+        present = {name: np.array([name in inputs]) for name in self.source.inputs}
+        answers = dict(prediction.classifications)
+        for head in self.network_classes:
+            likeliest = max(answers[head].probabilities, key=answers[head].probabilities.__getitem__)
+            index = self.classification_heads[head].classes.index(likeliest)
+            maps = {
+                name: restore_map(found, inputs[name])
+                for name, found in self.backend.attention(batch, present, head=head, class_index=index).items()
+            }
+            inside = {
+                name: share_inside(maps[self.segmentation_heads[name].input_name], to_array(segmentation.label_map) > 0)
+                for name, segmentation in prediction.segmentations.items()
+            }
+            answers[head] = replace(answers[head], attention=Attention(likeliest, maps, inside))
+        return replace(prediction, classifications=answers)
+
+    def _images(self, inputs: Mapping[str, Preprocessed]) -> dict[str, NDArray[np.float32]]:
+        """Return the image (C, *spatial) of every input of the network, whether the case has it or not."""
+        return {name: inputs[name].image if name in inputs else self._absent(name) for name in self.source.inputs}
 
     def _network(self, present: Sequence[str], spatial_dims: int) -> Network:
         """Return the network as a function of the images alone."""

@@ -24,8 +24,12 @@ def infer_whole(
     Returns:
         Logits of each head without the batch axis; those of a segmentation still cover the padding.
     """
-    padded = {name: _pad(image, divisors[name])[None] for name, image in images.items()}
-    return {head: logits[0] for head, logits in network(padded).items()}
+    return {head: logits[0] for head, logits in network(pad_to_divisors(images, divisors)).items()}
+
+
+def pad_to_divisors(images: Mapping[str, Array], divisors: Mapping[str, Sequence[int]]) -> dict[str, Array]:
+    """Return a batch of one, every axis padded by the image's border to the next multiple of its divisor."""
+    return {name: _pad(image, divisors[name])[None] for name, image in images.items()}
 
 
 def average_over_flips(network: Network, spatial_dims: int) -> Network:

@@ -40,6 +40,13 @@ class Grid:
         return len(self.size_voxels)
 
     @property
+    def orientation(self) -> str:
+        """Letters that the axes run towards ("LPS"); "" in 2D."""
+        if self.spatial_dims != 3:
+            return ""
+        return str(sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(self.direction))
+
+    @property
     def voxel_volume_ml(self) -> float:
         """Volume of a voxel in millilitres; in 2D the area in square centimetres."""
         return float(np.prod([spacing / 10 for spacing in self.spacing_mm]))

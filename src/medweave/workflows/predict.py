@@ -12,8 +12,10 @@ from medweave.core.files import claim_output_folder, write_json, write_text
 from medweave.core.logging import get_logger
 from medweave.data.case import Case
 from medweave.data.layouts.layout import AutoLayout, scan
+from medweave.inference.prediction import Prediction
 from medweave.inference.predictor import Predictor, load_predictor
 from medweave.inference.rows import COLUMNS, PredictionRow, prediction_rows
+from medweave.inference.writers.attention import write_attention
 from medweave.inference.writers.writer import WRITERS
 from medweave.runs.manifest import describe_environment
 
@@ -55,7 +57,7 @@ def run(
         inputs: Image files, folders of image files, or folders in a known layout.
         output: New or empty folder.
         probabilities: Write each structure's probabilities too.
-        overlay: Write a picture of each case.
+        overlay: Write pictures of each case: its structures, and where the network looked for its classes.
         on_progress: Called after each case.
 
     Raises:
@@ -72,7 +74,9 @@ def run(
     for position, case in enumerate(cases, start=1):
         image = next(iter(case.images.values()), Path())
         try:
-            rows += _predict(case, predictor, writers=writers, folder=output, keep_probabilities=probabilities)
+            prediction = predictor.predict(case, keep_probabilities=probabilities, explain=overlay)
+            _write(prediction, case, predictor, writers=writers, folder=output)
+            rows += prediction_rows(prediction, case, predictor)
         except DataError as error:
             failures[case.case_id] = str(error)
             rows.append({"case_id": case.case_id, "image": image, "status": "failed", "reason": str(error)})
@@ -90,15 +94,20 @@ def run(
     return PredictionReport(output, tuple(rows), failures)
 
 
-def _predict(
-    case: Case, predictor: Predictor, *, writers: Sequence[str], folder: Path, keep_probabilities: bool
-) -> list[PredictionRow]:
-    prediction = predictor.predict(case, keep_probabilities=keep_probabilities)
+def _write(prediction: Prediction, case: Case, predictor: Predictor, *, writers: Sequence[str], folder: Path) -> None:
     for head in prediction.segmentations:
         for name in writers:
             info = predictor.segmentation_heads[head]
             WRITERS.get(name)().write(prediction, head, case=case, info=info, folder=folder)
-    return prediction_rows(prediction, case, predictor)
+    for head in prediction.classifications:
+        write_attention(
+            prediction,
+            head,
+            case=case,
+            source=predictor.source,
+            segmentation_heads=predictor.segmentation_heads,
+            folder=folder,
+        )
 
 
 def _cases(inputs: Sequence[Path], predictor: Predictor) -> Iterator[Case]:

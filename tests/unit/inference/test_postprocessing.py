@@ -4,7 +4,13 @@ import SimpleITK as sitk
 import torch
 from scipy import ndimage
 
-from medweave.inference.postprocessing import largest_connected_component, probabilities, restore_segmentation
+from medweave.inference.postprocessing import (
+    largest_connected_component,
+    probabilities,
+    restore_map,
+    restore_segmentation,
+    share_inside,
+)
 from medweave.preprocessing.geometry import Grid, crop_or_pad_grid, respaced_grid, to_array
 from medweave.preprocessing.pipeline import Preprocessed, restore_probability
 
@@ -153,3 +159,16 @@ def test_two_dimensional_answers_are_restored_too():
     label_map, _ = _restore(chances, _preprocessed(native, native))
     stacked = np.stack([1 - chances.sum(axis=0), *chances])
     assert np.array_equal(to_array(label_map), np.array([0, 4, 2])[stacked.argmax(axis=0)])
+
+
+def test_a_map_comes_back_to_the_native_grid_without_its_padding():
+    native = Grid((4, 4), (2.0, 2.0), (0.0, 0.0), (1.0, 0.0, 0.0, 1.0))
+    preprocessed = Preprocessed(np.zeros((1, 4, 4), np.float32), native, native)
+    values = np.arange(36, dtype=np.float32).reshape(6, 6)
+    np.testing.assert_array_equal(restore_map(values, preprocessed), values[:4, :4])
+
+
+def test_the_share_inside_a_mask_is_that_of_the_sum():
+    values = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32)
+    assert share_inside(values, np.array([[True, False], [False, True]])) == pytest.approx(0.5)
+    assert share_inside(np.zeros((2, 2), np.float32), np.ones((2, 2), bool)) == 0.0

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import SimpleITK as sitk
-
 from medweave.data.case import Case
 from medweave.figures.overlay import overlay_figure
 from medweave.figures.page import save_figure
@@ -28,12 +26,11 @@ class OverlayWriter:
         volumes = ", ".join(
             f"{name.replace('_', ' ')} {value:.1f} {unit}" for name, value in segmentation.volumes_ml.items()
         )
-        code = sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(image.GetDirection()) if axes == 3 else ""
         figure = overlay_figure(
             to_array(image),
             to_array(segmentation.label_map),
             spacing_mm=Grid.of(image).spacing_mm,
-            orientation=code,
+            orientation=Grid.of(image).orientation,
             structures=info.structures,
             title=f"{case.case_id}: {volumes}",
         )
