@@ -47,8 +47,8 @@ def test_heat_lies_where_the_network_looked(tmp_path):
     (path,) = _write(tmp_path, Attention("a", {"xray": heat}, {"lungs": 0.1}))
     assert path == tmp_path / "c_finding_attention_xray.png"
     picture = imread(path)[..., :3]
-    colourful = picture.max(axis=2) - picture.min(axis=2) > 0.4
-    rows, columns = np.nonzero(colourful[:, : picture.shape[1]])
+    colourful = picture.max(axis=2) - picture.min(axis=2) > 0.15
+    rows, columns = np.nonzero(colourful)
     assert len(rows) > 0.05 * colourful.size
     assert np.median(rows) > 0.5 * picture.shape[0]
     assert np.median(columns) > 0.5 * picture.shape[1]
