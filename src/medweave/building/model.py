@@ -1,5 +1,7 @@
 """From the recipe's model section to the network."""
 
+from torch import nn
+
 from medweave.building.components import build_component
 from medweave.models.encoders.encoder import ENCODERS
 from medweave.models.features import FeatureChannels
@@ -28,6 +30,10 @@ def build_model(recipe: Recipe) -> MultiTaskModel:
         ValueError: The parts do not fit together.
     """
     inputs = recipe.data.inputs
+    for name in (*inputs, *recipe.data.heads):
+        if "." in name or hasattr(nn.ModuleDict(), name):
+            message = f"no input or head can be called {name!r}; choose another name"
+            raise ValueError(message)
     encoders = {
         name: build_component(
             recipe.model.encoders[name], ENCODERS, in_channels=source.n_channels, spatial_dims=source.spatial_dims

@@ -1,6 +1,7 @@
 import pytest
 import torch
-from monai.networks.nets import UNet
+from monai.networks.nets import DenseNet121, UNet
+from torch import nn
 
 from medweave.building.check import complete_recipe
 from medweave.building.model import build_model
@@ -12,13 +13,29 @@ def built(name: str, *overrides: str) -> MultiTaskModel:
     return build_model(complete_recipe(load_recipe(name, overrides), name))
 
 
+def parameters_of(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
+
+
 @pytest.mark.parametrize(
-    ("name", "parameters"), [("reference/heart_unet3d", 22_581_217), ("reference/heart_monai", 4_808_917)]
+    ("name", "parameters"),
+    [
+        ("reference/chest_xray_multitask", 6_643_510),
+        ("reference/vessel_multimodal", 25_312_008),
+        ("reference/heart_unet3d", 22_581_217),
+        ("reference/heart_monai", 4_808_917),
+    ],
 )
 def test_reference_network_has_the_parameters_of_its_original(name: str, parameters: int) -> None:
     with torch.device("meta"):
         model = built(name)
-    assert sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad) == parameters
+    assert parameters_of(model) == parameters
+
+
+def test_s0_network_classifies_with_the_parameters_of_densenet() -> None:
+    with torch.device("meta"):
+        model = built("reference/cardiac_multitask")
+    assert parameters_of(model.encoders) + parameters_of(model.classification_heads) == 11_269_701
 
 
 def tensors_from_top_to_bottom(network: UNet) -> list[torch.Tensor]:
@@ -46,10 +63,7 @@ def test_s4_network_is_monais_unet(norm: str, residual_units: int) -> None:
     )
     for network in (model, reference):
         network.train()
-    copied = tensors_from_top_to_bottom(reference)
-    own = model.state_dict()
-    assert [tuple(value.shape) for value in own.values()] == [tuple(value.shape) for value in copied]
-    model.load_state_dict(dict(zip(own, copied, strict=True)))
+    copy_weights(model, tensors_from_top_to_bottom(reference))
     image = torch.randn(2, 1, 16, 24, 16)
     present = {"mri": torch.ones(2, dtype=torch.bool)}
     for network in (model, reference):
@@ -59,10 +73,84 @@ def test_s4_network_is_monais_unet(norm: str, residual_units: int) -> None:
         torch.testing.assert_close(logits, reference(image))
 
 
-def test_size_divisor_is_the_deepest_stride() -> None:
+def copy_weights(model: MultiTaskModel, *originals: nn.Module | list[torch.Tensor]) -> None:
+    """Give a model the weights of originals, in order."""
+    copied = [
+        tensor
+        for original in originals
+        for tensor in (original if isinstance(original, list) else original.state_dict().values())
+    ]
+    own = model.state_dict()
+    assert [tuple(value.shape) for value in own.values()] == [tuple(value.shape) for value in copied]
+    model.load_state_dict(dict(zip(own, copied, strict=True)))
+
+
+def test_s1_network_is_monais_unet_with_its_two_heads() -> None:
+    torch.manual_seed(0)
+    unet = UNet(2, 3, 64, (32, 64, 128, 256, 512), strides=(2, 2, 2, 2), num_res_units=2, norm="batch", dropout=0.1)
+    lungs = nn.Sequential(nn.Conv2d(64, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.Conv2d(32, 1, 1))
+    diagnosis = nn.Sequential(
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+        nn.Dropout(0.5), nn.Linear(64, 256), nn.ReLU(), nn.BatchNorm1d(256),
+        nn.Dropout(0.3), nn.Linear(256, 128), nn.ReLU(), nn.BatchNorm1d(128),
+        nn.Dropout(0.2), nn.Linear(128, 4),
+    )  # fmt: skip
+    model = built("reference/chest_xray_multitask")
+    copy_weights(model, tensors_from_top_to_bottom(unet), lungs, diagnosis)
+    for network in (model, unet, lungs, diagnosis):
+        network.eval()
+    image = torch.randn(2, 3, 48, 80)
+    with torch.no_grad():
+        answers = model({"radiograph": image}, {"radiograph": torch.ones(2, dtype=torch.bool)})
+        decoded = unet(image)
+        torch.testing.assert_close(answers["segmentation"], [lungs(decoded)])
+        torch.testing.assert_close(answers["classification"], [diagnosis(decoded)])
+
+
+def test_s2_network_is_three_densenets_whose_logits_are_classified() -> None:
+    torch.manual_seed(0)
+    networks = {name: DenseNet121(axes, 1, 2) for name, axes in (("vw_mri", 3), ("regular_mri", 2), ("ct", 2))}
+    classifier = nn.Sequential(
+        nn.Linear(6, 512), nn.ReLU(), nn.Dropout(0.5), nn.Linear(512, 256), nn.ReLU(), nn.Dropout(0.5),
+        nn.Linear(256, 128), nn.ReLU(), nn.Dropout(0.5), nn.Linear(128, 2),
+    )  # fmt: skip
+    model = built("reference/vessel_multimodal")
+    features = [network.features for network in networks.values()]
+    copy_weights(model, *features, *(network.class_layers for network in networks.values()), classifier)
+    for network in (model, classifier, *networks.values()):
+        network.eval()
+    images = {name: torch.randn(2, 1, *[32] * (3 if name == "vw_mri" else 2)) for name in networks}
+    present = {name: torch.ones(2, dtype=torch.bool) for name in networks}
+    with torch.no_grad():
+        logits = torch.cat([network(images[name]) for name, network in networks.items()], dim=1)
+        torch.testing.assert_close(model(images, present)["plaque"], [classifier(logits)])
+
+
+def test_each_input_has_the_divisors_of_its_encoder() -> None:
     with torch.device("meta"):
-        assert built("heart").size_divisor == 16
-        assert built("hippocampus").size_divisor == 8
+        assert built("heart").size_divisors == {"mri": (16, 16, 16)}
+        assert built("cardiac").size_divisors == {"cine": (16, 16, 2)}
+        divisors = built("reference/vessel_multimodal").size_divisors
+    assert divisors == {"vw_mri": (32, 32, 32), "regular_mri": (32, 32), "ct": (32, 32)}
+
+
+def test_each_classification_head_has_a_fusion_of_its_own() -> None:
+    overrides = ["data.heads.second={kind: classification, classes: [a, b, c]}", "losses.second=cross_entropy"]
+    with torch.device("meta"):
+        model = built("reference/vessel_multimodal", *overrides, "model.heads.second={name: pooled_mlp}")
+    first, second = model.classification_heads.values()
+    assert first.fusion is not second.fusion
+    assert second.classifier[-1].out_features == 3
+
+
+@pytest.mark.parametrize("name", ["type", "training", "t1.post"])
+@pytest.mark.parametrize("section", ["inputs", "heads"])
+def test_a_name_that_a_network_s_part_cannot_have_is_refused(section: str, name: str) -> None:
+    recipe = load_recipe("demo", ())
+    entries = getattr(recipe.data, section)
+    data = recipe.data.model_copy(update={section: {name: next(iter(entries.values()))}})
+    with pytest.raises(ValueError, match=f"no input or head can be called {name!r}; choose another name"):
+        build_model(recipe.model_copy(update={"data": data}))
 
 
 def test_channels_and_structures_come_from_the_data_section() -> None:

@@ -192,3 +192,15 @@ def test_encoding_and_answering_are_the_two_halves_of_running(model):
     present = {"mri": EVERYWHERE, "xray": SOMEWHERE}
     halves = model.answer(model.encode(_images(), present), present)
     assert all(torch.equal(halves[name][0], levels[0]) for name, levels in model(_images(), present).items())
+
+
+@pytest.mark.parametrize("xray", [EVERYWHERE, SOMEWHERE, NOWHERE], ids=["everywhere", "somewhere", "nowhere"])
+def test_absent_inputs_and_bfloat16_go_together(model, xray):
+    expected = _run(copy.deepcopy(model), xray=xray)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        answers = _run(model, xray=xray)
+    torch.stack([level.float().square().mean() for levels in answers.values() for level in levels]).sum().backward()
+    gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+    assert all(torch.isfinite(gradient).all() for gradient in gradients)
+    assert set(answers) == set(expected)
+    assert all(torch.allclose(answers[name][0].float(), expected[name][0], atol=0.1) for name in expected)
