@@ -29,6 +29,7 @@ from medweave.inference.prediction import (
     classify,
 )
 from medweave.inference.sliding_window import infer_by_window
+from medweave.inference.temperature import load_temperatures
 from medweave.inference.whole_case import Network, average_over_flips, infer_whole, pad_to_divisors
 from medweave.measurement_classifiers.classifier import MeasurementClassifier
 from medweave.models.multitask import MultiTaskModel
@@ -315,7 +316,7 @@ def load_predictor(path: Path) -> Predictor:
         path: Run folder.
 
     Raises:
-        RunError: The run has no usable weights.
+        RunError: The run has no usable weights, or its calibration is damaged.
     """
     run = RunFolder.open(path)
     recipe = complete_recipe(load_recipe(run.recipe), run.recipe)
@@ -337,4 +338,5 @@ def load_predictor(path: Path) -> Predictor:
         ) from error
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = to_channels_last(model.to(device)).eval()
-    return build_predictor(recipe, model, classifiers=load_classifiers(recipe, run))
+    temperatures = load_temperatures(run.calibration)
+    return build_predictor(recipe, model, temperatures=temperatures, classifiers=load_classifiers(recipe, run))

@@ -29,6 +29,7 @@ class RunFolder:
         self.weights = path / "model.safetensors"
         self.training_summary = path / "training_summary.json"
         self.training_summary_markdown = path / "training_summary.md"
+        self.calibration = path / "calibration.json"
         self.measurements = path / "measurements.csv"
         self.figures = path / "figures"
         self.training_curves = self.figures / "training_curves.png"

@@ -3,15 +3,9 @@ import pytest
 import torch
 from scipy.special import expit, softmax
 from sklearn.calibration import calibration_curve
-from torch.nn import functional
 from torchmetrics.functional.classification import binary_calibration_error, multiclass_calibration_error
 
-from medweave.evaluation.calibration import (
-    expected_calibration_error,
-    fit_temperature,
-    reliability,
-    without_temperature,
-)
+from medweave.evaluation.calibration import expected_calibration_error, reliability, without_temperature
 
 
 def _exclusive(n_cases, *, temperature, seed=0):
@@ -79,67 +73,6 @@ def test_an_empty_bin_has_no_accuracy():
     found = reliability(np.array([[0.9, 0.1]]), np.array([[True, False]]), multi_label=False)
     assert np.flatnonzero(~np.isnan(found.accuracy)).tolist() == [13]
     assert (found.accuracy[13], found.confidence[13]) == (1, 0.9)
-
-
-@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
-def test_the_temperature_of_the_truths_is_found(temperature):
-    fit = fit_temperature(*_exclusive(4000, temperature=temperature), multi_label=False)
-    assert fit.temperature == pytest.approx(temperature, rel=0.06)
-    assert fit.nll_after <= fit.nll_before
-    assert fit.note == ""
-    if temperature != 1:
-        assert fit.ece_after < fit.ece_before / 2
-
-
-@pytest.mark.parametrize("multi_label", [False, True])
-def test_the_likelihood_has_no_slope_at_the_fitted_temperature(multi_label):
-    logits, truth = _exclusive(120, temperature=2.0)
-    if multi_label:
-        truth = np.random.default_rng(0).random(logits.shape) < expit(logits / 2)
-    fit = fit_temperature(logits, truth, multi_label=multi_label)
-    temperature = torch.tensor(fit.temperature, dtype=torch.float64, requires_grad=True)
-    scaled = torch.from_numpy(logits) / temperature
-    if multi_label:
-        loss = functional.binary_cross_entropy_with_logits(scaled, torch.from_numpy(truth.astype(float)))
-    else:
-        loss = functional.cross_entropy(scaled, torch.from_numpy(truth.argmax(axis=1)))
-    loss.backward()
-    assert temperature.grad.item() == pytest.approx(0, abs=1e-5)
-    assert fit.nll_after == pytest.approx(loss.item())
-
-
-def test_a_fit_to_flawless_cases_does_not_sharpen_the_answers():
-    truth = np.eye(4, dtype=bool)[np.arange(40) % 4]
-    fit = fit_temperature(truth * 2.0, truth, multi_label=False)
-    assert fit.temperature == 1
-    assert fit.note == "every validation case is answered right: the temperature is held at 1"
-    assert fit.nll_after == fit.nll_before
-
-
-def test_flawless_but_hesitant_labels_are_not_sharpened_either():
-    truth = np.eye(3, dtype=bool)[np.arange(30) % 3]
-    assert fit_temperature(np.where(truth, 0.3, -0.3), truth, multi_label=True).temperature == 1
-
-
-def test_answers_without_any_merit_reach_the_highest_temperature():
-    truth = np.eye(2, dtype=bool)[np.arange(40) % 2]
-    fit = fit_temperature(np.where(truth, -5.0, 5.0), truth, multi_label=False)
-    assert fit.temperature == 10
-    assert fit.note.startswith("at the highest allowed, 10")
-
-
-def test_nearly_flawless_hesitant_answers_reach_the_lowest_temperature():
-    truth = np.eye(2, dtype=bool)[np.zeros(2000, dtype=int)]
-    logits = np.where(truth, 0.01, -0.01)
-    logits[0] *= -1
-    fit = fit_temperature(logits, truth, multi_label=False)
-    assert (fit.temperature, fit.note) == (0.1, "at the lowest allowed: the temperature is held at 0.1")
-
-
-def test_a_few_cases_are_not_fitted():
-    fit = fit_temperature(*_exclusive(9, temperature=3.0), multi_label=False)
-    assert (fit.temperature, fit.note) == (1, "too few validation cases for a fit: 9, wanted 10")
-    assert fit.nll_before == fit.nll_after
 
 
 @pytest.mark.parametrize(("multi_label", "to_probabilities"), [(False, lambda x: softmax(x, axis=1)), (True, expit)])
