@@ -26,6 +26,7 @@ from medweave.core.logging import log_to_file
 from medweave.data.layouts.layout import scan
 from medweave.inference.backends.torch import avoid_faulty_amx_kernels, to_channels_last
 from medweave.inference.predictor import build_predictor, load_predictor
+from medweave.inference.temperature import save_temperatures
 from medweave.models.multitask import MultiTaskModel
 from medweave.optimization.schedulers import Course
 from medweave.recipes.loader import load_recipe, recipe_hash
@@ -33,6 +34,7 @@ from medweave.recipes.schema import Recipe
 from medweave.runs.continuation import refuse_other_recipe
 from medweave.runs.folder import RunFolder
 from medweave.runs.manifest import now, read_manifest
+from medweave.training.calibration import fit_temperatures
 from medweave.training.measurement import fit_measurement_classifiers, measure_cases
 from medweave.training.module import MultiTaskModule, ValidationCase
 from medweave.training.pictures import save_class_distribution, save_curves
@@ -92,6 +94,7 @@ def run(
         study = prepare_study(requested, index, folder, resume=resume, on_progress=on_progress)
     with log_to_file(folder.log):
         outcome, module = _train(study, folder, resume=resume)
+        _calibrate(study, folder)
         measured = _measure(study, folder, on_progress=on_progress)
         seconds = time.perf_counter() - started
         return TrainingResult(folder, _finish(study, folder, outcome, module.model, measured=measured, seconds=seconds))
@@ -134,6 +137,13 @@ def _loop_settings(recipe: Recipe) -> LoopSettings:
         loader_workers=int(training.loader_workers),
         seed=training.seed,
     )
+
+
+def _calibrate(study: Study, folder: RunFolder) -> None:
+    """Fit a temperature for each classification head of the best weights."""
+    fits = fit_temperatures(load_predictor(folder.path), study.val) if study.recipe.data.classification_heads else {}
+    if fits:
+        save_temperatures(folder.calibration, fits)
 
 
 def _measure(study: Study, folder: RunFolder, *, on_progress: OnProgress) -> dict[str, dict[str, Any]]:
