@@ -1,9 +1,10 @@
-"""From a recipe's layout to the object that scans a data folder."""
+"""What a recipe says of a data folder: its layout, and the images' numbers of axes."""
 
 from medweave.building.components import build_component, component_problems
 from medweave.core.errors import UsageError
 from medweave.data.layouts.layout import LAYOUTS, Layout
-from medweave.recipes.schema import Component
+from medweave.recipes.schema import Recipe
+from medweave.recipes.section import Component
 
 
 def build_layout(component: Component) -> Layout:
@@ -18,3 +19,8 @@ def build_layout(component: Component) -> Layout:
         raise UsageError("; ".join(problems))
     layout: Layout = build_component(component, LAYOUTS)
     return layout
+
+
+def image_dims(recipe: Recipe) -> dict[str, int]:
+    """Return 2 or 3 for each image that the recipe's inputs take."""
+    return {name: source.spatial_dims for source in recipe.data.inputs.values() for name in source.channels}

@@ -22,14 +22,17 @@ MAX_CASES = 3
 
 
 def inspect(
-    data: Annotated[Path, typer.Argument(help="Data folder.")],
-    layout: Annotated[str, typer.Option(help="How the folder is arranged.")] = "auto",
+    data: Annotated[Path, typer.Argument(help="Data folder, or a table of cases.")],
+    layout: Annotated[
+        str | None, typer.Option(help="How the folder is arranged; by default what it looks like.")
+    ] = None,
+    recipe: Annotated[str | None, typer.Option(help="Recipe whose layout describes the folder.")] = None,
     output: Annotated[Path | None, typer.Option(help="New folder for the HTML report, JSON files and figures.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
     """Count, measure and audit a data folder; exit code 1 when the audit finds an error."""
     with case_progress() as on_progress:
-        inspection = workflow.run(data, layout=layout, output=output, on_progress=on_progress)
+        inspection = workflow.run(data, layout=layout, recipe=recipe, output=output, on_progress=on_progress)
     if json_:
         print(json.dumps(inspection.to_json(), allow_nan=False))
     else:
@@ -43,6 +46,10 @@ def _print_tables(inspection: workflow.Inspection) -> None:
     summary = inspection.summary
     console.print(Text(summary.name, style="bold"), f"  layout {summary.layout}, {inspection.index.root}")
     console.print(f"{_count(summary.n_cases, 'case')} of {_count(summary.n_subjects, 'subject')}")
+    if len(summary.images) > 1:
+        console.print(f"images: {', '.join(f'{names} in {count}' for names, count in summary.patterns.items())}")
+    if summary.n_label_maps:
+        console.print(f"label maps: {', '.join(f'{name} in {n}' for name, n in summary.n_label_maps.items())}")
     console.print(_image_table(summary), _intensity_table(summary))
     if summary.structures:
         console.print(_structure_table(summary))

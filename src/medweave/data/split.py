@@ -68,17 +68,20 @@ def draw_split(
     *,
     shares: Mapping[Part, float],
     seed: int,
+    stratify_by: str | None = None,
     linked_cases: Sequence[Sequence[str]] = (),
 ) -> Split:
-    """Draw the parts by subject, stratified by the first classification target where there is one.
+    """Draw the parts by subject, stratified by a classification target where there is one.
 
     Subjects are shuffled within each class and dealt so that every part keeps its share of every class as closely as
-    whole subjects allow (largest remainder). A part whose share is positive gets at least one subject.
+    whole subjects allow (largest remainder). A subject of several classes counts in its most frequent one. A part whose
+    share is positive gets at least one subject.
 
     Args:
         cases: The cases to divide.
         shares: Share of the subjects for each part, summing to 1.
         seed: Of the shuffle; the order of `cases` does not matter.
+        stratify_by: Name of a target; None takes each case's first.
         linked_cases: Groups of case ids that must stay together (duplicates).
 
     Raises:
@@ -97,7 +100,7 @@ def draw_split(
     remaining = dict(zip(wanted, counts, strict=True))
     members: dict[Part, list[str]] = defaultdict(list)
     owed = dict.fromkeys(wanted, 0.0)  # carried from class to class, so that roundings cancel
-    for stratum in _strata(groups, np.random.default_rng(seed)):
+    for stratum in _strata(groups, stratify_by, np.random.default_rng(seed)):
         owed = {part: owed[part] + shares[part] * len(stratum) for part in wanted}
         for group in stratum:
             open_parts = [part for part in wanted if remaining[part] > 0]
@@ -131,11 +134,14 @@ def _groups(cases: Sequence[Case], linked_cases: Sequence[Sequence[str]]) -> lis
     return [groups[name] for name in sorted(groups)]
 
 
-def _strata(groups: list[list[Case]], rng: np.random.Generator) -> list[list[list[Case]]]:
+def _strata(groups: list[list[Case]], stratify_by: str | None, rng: np.random.Generator) -> list[list[list[Case]]]:
     """Put the groups of one class together, each class in random order."""
     by_class: dict[str, list[list[Case]]] = defaultdict(list)
     for group in groups:
-        classes = Counter(next(iter(case.targets.values()), "") for case in group)
+        classes = Counter(
+            case.targets.get(stratify_by, "") if stratify_by else next(iter(case.targets.values()), "")
+            for case in group
+        )
         by_class[classes.most_common(1)[0][0]].append(group)
     return [[by_class[name][member] for member in rng.permutation(len(by_class[name]))] for name in sorted(by_class)]
 

@@ -100,6 +100,11 @@ class StudySource:
     heads: Mapping[str, SegmentationSource]
     targets: Mapping[str, TargetSource] = field(default_factory=dict)
 
+    @property
+    def first_target(self) -> str | None:
+        """Name of the target that the first classification head answers, or None without such a head."""
+        return next((source.target for source in self.targets.values()), None)
+
     def check(self, index: DatasetIndex) -> None:
         """Refuse an index that lacks an image or label map name of the study in every case.
 

@@ -1,6 +1,7 @@
 """HTML pages from templates, and matplotlib figures as files or inside a page."""
 
 import base64
+import io
 from functools import lru_cache
 from pathlib import Path
 
@@ -29,24 +30,27 @@ def png_to_data_uri(content: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(content).decode('ascii')}"
 
 
-def picture_to_data_uri(content: bytes) -> str:
-    """Return a PNG file's content as a JPEG, a fraction of its size, in a `data:` address; for photographs."""
-    stream = io.BytesIO()
-    with Image.open(io.BytesIO(content)) as picture:
-        picture.convert("RGB").save(stream, "JPEG", quality=JPEG_QUALITY)
-    return f"data:image/jpeg;base64,{base64.b64encode(stream.getvalue()).decode('ascii')}"
-
-
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure to a PNG file, atomically."""
     with atomic_path(path) as temporary, temporary.open("wb") as stream:
         figure.savefig(stream, format="png", dpi=DOTS_PER_INCH)
 
 
-def save_and_embed(figure: Figure, path: Path) -> str:
-    """Write a figure to a PNG file and return it as a `data:` address, drawing it once."""
+def save_and_embed(figure: Figure, path: Path, *, as_photograph: bool = False) -> str:
+    """Write a figure to a PNG file and return it as a `data:` address, drawing it once.
+
+    Args:
+        figure: The figure.
+        path: The PNG file.
+        as_photograph: Embed a JPEG, which for images without flat areas is a fraction of the size.
+    """
     save_figure(figure, path)
-    return png_to_data_uri(path.read_bytes())
+    if not as_photograph:
+        return png_to_data_uri(path.read_bytes())
+    stream = io.BytesIO()
+    with Image.open(path) as picture:
+        picture.convert("RGB").save(stream, "JPEG", quality=JPEG_QUALITY)
+    return f"data:image/jpeg;base64,{base64.b64encode(stream.getvalue()).decode('ascii')}"
 
 
 @lru_cache

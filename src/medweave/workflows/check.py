@@ -27,11 +27,13 @@ def run(recipe_source: str | Path, *, data: Path | None, overrides: Sequence[str
     recipe = complete_recipe(load_recipe(recipe_source, overrides), recipe_source)
     if data is not None:
         index = scan(data, layout=build_layout(recipe.data.layout))
-        build_study_source(without_auto_spacing(recipe)).check(index)
+        source = build_study_source(without_auto_spacing(recipe))
+        source.check(index)
         shares = recipe.data.split
         draw_split(
-            [case for case in index.cases if case.label_maps or case.targets],
+            [case for case in index.cases if source.is_usable(case)],
             shares={"train": shares.train, "val": shares.val, "test": shares.test},
             seed=shares.seed,
+            stratify_by=source.first_target,
         )
     return recipe

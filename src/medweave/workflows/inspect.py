@@ -1,6 +1,7 @@
 """From a data folder to what it holds and what is wrong with it."""
 
 import os
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
@@ -10,24 +11,27 @@ from typing import Any, Literal
 import numpy as np
 from matplotlib.figure import Figure
 
-from medweave.building.layout import build_layout
+from medweave.building.layout import build_layout, image_dims
 from medweave.core.files import claim_output_folder, write_json, write_text
 from medweave.core.logging import get_logger
+from medweave.core.registry import load_plugins
 from medweave.data.audit import Audit, audit_index
 from medweave.data.examination import examine_all
 from medweave.data.facts import CaseFacts, ImageFacts, LabelMapFacts
 from medweave.data.index import DatasetIndex
 from medweave.data.layouts.layout import scan
 from medweave.data.summary import Summary, summarise
+from medweave.figures.class_distribution import class_distribution_figure
 from medweave.figures.histograms import IntensityCurve, intensity_figure, volume_figure
 from medweave.figures.overlay import overlay_figure
-from medweave.figures.page import png_to_data_uri, render_page, save_figure
+from medweave.figures.page import render_page, save_and_embed
 from medweave.preprocessing.geometry import to_array
 from medweave.preprocessing.readers.medical import read_channels, read_label_map
-from medweave.recipes.schema import Component
+from medweave.recipes.loader import load_recipe
+from medweave.recipes.section import Component
 
 MAX_WORKERS = 4
-#: Cases shown of each image, from the smallest to the largest labelled volume.
+#: Cases shown of each image, as many of each class, from the smallest to the largest labelled volume.
 MAX_PICTURES = 6
 
 #: Called with a stage, how many cases are done and how many there are.
@@ -71,7 +75,7 @@ class Inspection:
 
 @dataclass(frozen=True)
 class _Picture:
-    kind: Literal["volumes", "intensity", "case"]
+    kind: Literal["classes", "volumes", "intensity", "case"]
     file_stem: str
     caption: str
     figure: Figure
@@ -80,7 +84,8 @@ class _Picture:
 def run(
     data: Path,
     *,
-    layout: str = "auto",
+    layout: str | None = None,
+    recipe: str | Path | None = None,
     output: Path | None = None,
     on_progress: OnProgress = lambda _stage, _done, _total: None,
 ) -> Inspection:
@@ -88,22 +93,27 @@ def run(
 
     Args:
         data: The folder.
-        layout: A registered layout name, or "auto".
+        layout: A registered layout name, or "auto"; None takes the recipe's, or else the one that matches.
+        recipe: Library name or file of a recipe that describes the data: the layout with its parameters, and which
+            images are 2D or 3D.
         output: New or empty folder for report.html, inspection.json, index.json, audit.json and figures/; None writes
             nothing.
         on_progress: Called after each case.
 
     Raises:
         DataError: The folder matches no layout or contradicts itself. Bad images are findings instead.
+        RecipeError: The recipe has problems.
         RunError: The output folder cannot be used.
     """
-    index = scan(data, layout=build_layout(Component(name=layout)))
+    component, spatial_dims = _description(layout, recipe)
+    index = scan(data, layout=build_layout(component))
     if output is not None:
         claim_output_folder(output)
     total = len(index.cases)
     done = iter(range(1, total + 1))
     facts = examine_all(
         index,
+        spatial_dims=spatial_dims,
         workers=min(MAX_WORKERS, os.cpu_count() or 1),
         on_case=lambda _: on_progress("examine", next(done), total),
     )
@@ -116,22 +126,27 @@ def run(
     return inspection
 
 
+def _description(layout: str | None, recipe_source: str | Path | None) -> tuple[Component, dict[str, int]]:
+    """Return the layout, and the number of axes of each image that is known to have one."""
+    if recipe_source is None:
+        return Component(name=layout or "auto"), {}
+    recipe = load_recipe(recipe_source)
+    load_plugins(list(recipe.plugins))
+    return Component(name=layout) if layout else recipe.data.layout, image_dims(recipe)
+
+
 def _write(inspection: Inspection, output: Path, on_progress: OnProgress) -> None:
     inspection.index.save(output / "index.json")
     inspection.audit.save(output / "audit.json")
     write_json(output / "inspection.json", inspection.to_json())
     chosen = _chosen_images(inspection)
-    pictures: dict[str, list[dict[str, object]]] = {"volumes": [], "intensity": [], "case": []}
+    pictures: dict[str, list[dict[str, object]]] = {"classes": [], "volumes": [], "intensity": [], "case": []}
     charts = list(_charts(inspection))
     for done, picture in enumerate(chain(charts, _overlays(inspection, chosen)), start=1):
         path = output / "figures" / f"{picture.file_stem}.png"
-        save_figure(picture.figure, path)
+        source = save_and_embed(picture.figure, path, as_photograph=picture.kind == "case")
         pictures[picture.kind].append(
-            {
-                "caption": picture.caption,
-                "source": png_to_data_uri(path.read_bytes()),
-                "is_wide": len(picture.figure.axes) > 1,
-            }
+            {"caption": picture.caption, "source": source, "is_wide": len(picture.figure.axes) > 1}
         )
         on_progress("draw", done, len(charts) + len(chosen))
     page = render_page(
@@ -146,6 +161,10 @@ def _write(inspection: Inspection, output: Path, on_progress: OnProgress) -> Non
 
 
 def _charts(inspection: Inspection) -> Iterator[_Picture]:
+    classes = inspection.summary.classes
+    if classes:
+        figure = class_distribution_figure({target: {"all": counts} for target, counts in classes.items()})
+        yield _Picture("classes", "class_distribution", "Cases of each class.", figure)
     volumes = _volumes_of_structures(inspection)
     if volumes:
         caption = "Volumes over the cases that have the structure."
@@ -187,18 +206,19 @@ def _intensity_curves(name: str, facts: Sequence[CaseFacts]) -> list[IntensityCu
 
 
 def _chosen_images(inspection: Inspection) -> list[tuple[CaseFacts, str]]:
-    """Return the case and name of the images to draw, evenly from the smallest to the largest labelled volume."""
+    """Return the case and name of the images to draw: of each class, evenly from the smallest labelled volume."""
     chosen = []
     for name in inspection.summary.images:
-        cases = _from_smallest_to_largest(name, inspection.facts)
-        count = min(MAX_PICTURES, len(cases))
-        chosen += [(cases[int(position)], name) for position in np.linspace(0, len(cases) - 1, count)]
+        drawable = [case for case in inspection.facts if name in case.images and case.images[name].intensity]
+        n_groups = len({_classes(case) for case in drawable})
+        groups: dict[str, list[CaseFacts]] = defaultdict(list)
+        for case in sorted(drawable, key=lambda case: (_labelled_voxels(case, name), case.case_id)):
+            groups[_classes(case) if n_groups <= MAX_PICTURES else ""].append(case)
+        for _, cases in sorted(groups.items()):
+            count = min(MAX_PICTURES // len(groups), len(cases))
+            positions = np.linspace(0, len(cases) - 1, count) if count > 1 else [len(cases) // 2]
+            chosen += [(cases[int(position)], name) for position in positions]
     return chosen
-
-
-def _from_smallest_to_largest(name: str, facts: Sequence[CaseFacts]) -> list[CaseFacts]:
-    drawable = [case for case in facts if name in case.images and case.images[name].intensity]
-    return sorted(drawable, key=lambda case: (_labelled_voxels(case, name), case.case_id))
 
 
 def _labelled_voxels(case: CaseFacts, name: str) -> int:
@@ -213,14 +233,23 @@ def _overlays(inspection: Inspection, chosen: Sequence[tuple[CaseFacts, str]]) -
         if label_map is not None and label_map.grid.size_voxels == image.grid.size_voxels:
             labels = to_array(read_label_map(label_map.path, spatial_dims=spatial_dims))
         figure = overlay_figure(
-            to_array(read_channels(image.path, spatial_dims=spatial_dims)[0]),
+            to_array(read_channels(image.path, spatial_dims=spatial_dims, colour="grey")[0]),
             labels,
             spacing_mm=image.grid.spacing_mm,
             orientation=image.sampling.orientation,
             structures=inspection.index.structures.get(name, {}),
-            title=case.case_id if len(inspection.summary.images) == 1 else f"{case.case_id}: {name}",
+            title=_title(case, name if len(inspection.summary.images) > 1 else ""),
         )
         yield _Picture("case", f"planes_{case.case_id}_{name}", _describe(image, label_map), figure)
+
+
+def _title(case: CaseFacts, image_name: str) -> str:
+    classes = _classes(case)
+    return f"{case.case_id}{image_name and f': {image_name}'}{classes and f' ({classes})'}"
+
+
+def _classes(case: CaseFacts) -> str:
+    return ", ".join(case.targets[target] for target in sorted(case.targets))
 
 
 def _describe(image: ImageFacts, label_map: LabelMapFacts | None) -> str:

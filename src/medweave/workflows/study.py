@@ -12,6 +12,7 @@ from shlex import quote
 import numpy as np
 import torch
 
+from medweave.building.layout import image_dims
 from medweave.building.model import build_model
 from medweave.building.study import build_study_source, resolve_patch_sizes, resolve_spacing, without_auto_spacing
 from medweave.building.training import build_loss, build_training_dataset, class_shares
@@ -86,7 +87,12 @@ def prepare_study(
         RunError: The run to continue began with other data.
     """
     workers = default_workers() + 1
-    facts = examine_all(index, workers=workers, on_case=counter("reading", len(index.cases), on_progress))
+    facts = examine_all(
+        index,
+        spatial_dims=image_dims(requested),
+        workers=workers,
+        on_case=counter("reading", len(index.cases), on_progress),
+    )
     data_hash = _data_hash(index, facts)
     if resume:
         refuse_other_data(folder, data_hash, where=index.root)
@@ -130,6 +136,7 @@ def _begin(
         [case for case in index.cases if source.is_usable(case)],
         shares={"train": shares.train, "val": shares.val, "test": shares.test},
         seed=shares.seed,
+        stratify_by=source.first_target,
         linked_cases=audit.duplicate_groups,
     )
     split.save(folder.split)

@@ -1,10 +1,12 @@
 import pytest
 
-from medweave.building.layout import build_layout
+from medweave.building.layout import build_layout, image_dims
 from medweave.core.errors import UsageError
+from medweave.data.layouts.image_folders import ImageFoldersLayout
 from medweave.data.layouts.layout import AutoLayout
 from medweave.data.layouts.msd import MsdLayout
-from medweave.recipes.schema import Component
+from medweave.recipes.loader import load_recipe
+from medweave.recipes.section import Component
 
 
 def test_a_name_becomes_the_layout() -> None:
@@ -20,3 +22,13 @@ def test_an_unknown_name_lists_those_that_exist() -> None:
 def test_an_unknown_parameter_is_named() -> None:
     with pytest.raises(UsageError, match=r"layout\.folder: unknown parameter of layout 'msd'"):
         build_layout(Component(name="msd", folder="x"))
+
+
+def test_parameters_are_those_of_the_component() -> None:
+    layout = build_layout(Component(name="image_folders", structure="lungs", classes=["a", "b"]))
+    assert isinstance(layout, ImageFoldersLayout)
+    assert (layout.structure, layout.classes) == ("lungs", ("a", "b"))
+
+
+def test_axes_of_each_image_are_those_of_its_input() -> None:
+    assert image_dims(load_recipe("reference/vessel_multimodal")) == {"vw_mri": 3, "regular_mri": 2, "ct": 2}

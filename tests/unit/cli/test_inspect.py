@@ -37,6 +37,12 @@ def test_tables_are_printed_and_clean_data_exit_0(data: Path, tmp_path: Path) ->
     assert (tmp_path / "out" / "report.html").is_file()
 
 
+def test_layout_and_recipe_may_be_named(data: Path) -> None:
+    result = CliRunner().invoke(app, [str(data), "--recipe", "demo", "--layout", "msd"])
+    assert result.exit_code == 0, result.output
+    assert "label maps: image in 2" in result.stdout
+
+
 def test_json_is_one_object_and_nothing_else(data: Path) -> None:
     result = CliRunner().invoke(app, [str(data), "--json"])
     assert result.exit_code == 0

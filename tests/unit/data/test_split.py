@@ -74,6 +74,37 @@ def test_every_part_has_its_share_of_every_class() -> None:
         assert all(abs(count - 12 * SHARES[part]) < 1 for count in counts.values())
 
 
+def test_target_to_stratify_by_is_named() -> None:
+    cases = [
+        Case(
+            f"{number:03}",
+            f"{number:03}",
+            {},
+            targets={"sex": "fm"[number % 2], "grade": "low" if number < 40 else "high"},
+        )
+        for number in range(80)
+    ]
+    split = draw_split(cases, shares=SHARES, seed=3, stratify_by="grade")
+    for part in PARTS:
+        low = sum(int(case_id) < 40 for case_id in split.part(part))
+        assert abs(low - len(split.part(part)) / 2) <= 0.5
+
+
+def test_subject_of_several_classes_stays_together_and_the_classes_keep_their_shares() -> None:
+    cases = [
+        Case(f"{number:03}", f"s{number // 2}", {}, targets={"class": "ab"[number // 100]}) for number in range(200)
+    ]
+    cases += [
+        Case(f"also_{number}", f"s{number}", {}, targets={"class": "ab"[number < 50]}) for number in range(0, 100, 10)
+    ]
+    split = draw_split(cases, shares=SHARES, seed=0, stratify_by="class")
+    subjects = subjects_of(split, cases)
+    assert [len(found) for found in subjects] == [70, 15, 15]
+    assert not subjects[0] & subjects[1] | subjects[0] & subjects[2] | subjects[1] & subjects[2]
+    for found in subjects:
+        assert abs(sum(int(subject[1:]) < 50 for subject in found) - len(found) / 2) <= 1
+
+
 @pytest.mark.parametrize("n_subjects", [4, 7, 10, 13, 20, 100, 260])
 @pytest.mark.parametrize("shares", [(0.7, 0.15, 0.15), (0.6, 0.2, 0.2), (0.8, 0.2, 0.0)])
 def test_parts_are_as_large_as_whole_subjects_allow(n_subjects, shares) -> None:

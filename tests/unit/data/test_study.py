@@ -7,7 +7,7 @@ import SimpleITK as sitk
 from medweave.core.errors import DataError
 from medweave.data.case import Case
 from medweave.data.index import DatasetIndex
-from medweave.data.study import InputSource, SegmentationSource, StudySource, blame
+from medweave.data.study import InputSource, SegmentationSource, StudySource, TargetSource, blame
 from medweave.preprocessing.intensity import IntensityNormalisation
 from medweave.preprocessing.pipeline import Preprocessor
 
@@ -107,3 +107,9 @@ def test_blame_keeps_every_part_of_the_message() -> None:
         blame(Case("p1", "p1", {}), "file"),
     ):
         raise DataError("wrong", got=1, wanted=2, fix="repair.")
+
+
+def test_first_target_is_that_of_the_first_classification_head() -> None:
+    targets = {"a": TargetSource("grade", ("low", "high")), "b": TargetSource("sex", ("f", "m"))}
+    assert StudySource(SOURCE.inputs, SOURCE.heads, targets).first_target == "grade"
+    assert SOURCE.first_target is None

@@ -1,6 +1,8 @@
 import base64
+import io
 from pathlib import Path
 
+import numpy as np
 import pytest
 from jinja2 import TemplateNotFound
 from PIL import Image
@@ -26,6 +28,18 @@ def test_figure_becomes_a_png_file_and_its_address(tmp_path: Path) -> None:
     prefix = "data:image/png;base64,"
     assert address.startswith(prefix)
     assert base64.b64decode(address.removeprefix(prefix)) == (tmp_path / "figure.png").read_bytes()
+
+
+def test_photograph_is_embedded_smaller_and_looks_the_same(tmp_path: Path) -> None:
+    figure = new_figure(2, 1)
+    axes = figure.subplots()
+    axes.set_axis_off()
+    axes.imshow(np.random.default_rng(0).normal(size=(40, 80)), cmap="gray", interpolation="bicubic", aspect="auto")
+    address = save_and_embed(figure, tmp_path / "figure.png", as_photograph=True)
+    content = base64.b64decode(address.removeprefix("data:image/jpeg;base64,"))
+    assert len(content) < (tmp_path / "figure.png").stat().st_size
+    png, jpeg = (Image.open(source).convert("L") for source in (tmp_path / "figure.png", io.BytesIO(content)))
+    assert np.abs(np.asarray(png, float) - np.asarray(jpeg, float)).mean() < 5
 
 
 def test_figure_is_saved_at_its_size(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from PIL import Image
 from medweave.core.errors import DataError, RunError
 from medweave.data.audit import Audit
 from medweave.data.index import DatasetIndex
+from medweave.recipes.loader import dump_recipe, load_recipe
 from medweave.workflows import inspect
 
 
@@ -68,7 +69,8 @@ def test_report_names_what_is_wrong_and_needs_nothing_from_outside(inspected: in
     assert "<odd>" not in page
     assert "imagesTr/broken.nii.gz" in page
     assert "Fix: copy the file again" in page
-    assert page.count('src="data:image/png') == 6
+    assert page.count('src="data:image/png') == 2
+    assert page.count('src="data:image/jpeg') == 4
     assert re.findall(r'(?:src|href)="(?!data:|#)', page) == []
 
 
@@ -105,3 +107,62 @@ def test_nothing_readable_still_gives_a_report(data: Path, tmp_path: Path) -> No
     inspection = inspect.run(data, output=tmp_path / "out")
     assert len(inspection.audit.errors) == 9
     assert "no image could be read" in (tmp_path / "out" / "report.html").read_text()
+
+
+@pytest.fixture
+def classes(tmp_path: Path) -> Path:
+    """Two class folders of four pictures each, one of which has a mask."""
+    for seed, (name, number) in enumerate((name, number) for name in ("Covid", "Normal") for number in range(4)):
+        array = np.random.default_rng(seed).integers(0, 255, (20, 24)).astype(np.uint8)
+        for part in ("images", "masks")[: 2 if number == 0 else 1]:
+            path = tmp_path / "classes" / name / part / f"{name[0]}{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(array if part == "images" else (array > 128).astype(np.uint8) * 255).save(path)
+    return tmp_path / "classes"
+
+
+def test_classes_are_counted_and_drawn(classes: Path, tmp_path: Path) -> None:
+    inspection = inspect.run(classes, output=tmp_path / "out")
+    assert inspection.to_json()["classes"] == {"class": {"Covid": 4, "Normal": 4}}
+    assert inspection.to_json()["n_label_maps"] == {"image": 2}
+    assert [finding.code for finding in inspection.audit.findings] == ["missing_label_map"]
+    pictures = {path.name for path in (tmp_path / "out" / "figures").iterdir()}
+    assert "class_distribution.png" in pictures
+    assert len({name[:8] for name in pictures if name.startswith("planes_")}) == 2
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "<td>class</td><td>Covid</td>" in page
+    assert "label map of image" in page
+
+
+def test_pictures_show_each_class_from_the_smallest_to_the_largest_structure(classes: Path, monkeypatch) -> None:
+    monkeypatch.setattr(inspect, "MAX_PICTURES", 4)
+    chosen = inspect._chosen_images(inspect.run(classes))
+    assert [case.case_id for case, _ in chosen] == ["C1", "C0", "N1", "N0"]
+    monkeypatch.setattr(inspect, "MAX_PICTURES", 2)
+    assert [case.case_id for case, _ in inspect._chosen_images(inspect.run(classes))] == ["C3", "N3"]
+    monkeypatch.setattr(inspect, "MAX_PICTURES", 1)
+    assert [case.case_id for case, _ in inspect._chosen_images(inspect.run(classes))] == ["N2"]
+
+
+def test_recipe_describes_a_folder_that_says_nothing_by_itself(tmp_path: Path) -> None:
+    root = tmp_path / "brains"
+    for seed, (patient, names) in enumerate({"p1": ("flair", "pre", "post", "mask"), "p2": ("flair",)}.items()):
+        (root / patient).mkdir(parents=True)
+        for offset, name in enumerate(names):
+            array = np.random.default_rng(10 * seed + offset).normal(50, 9, (6, 7, 8)).astype(np.float32)
+            image = sitk.GetImageFromArray((array > 60).astype(np.uint8) if name == "mask" else array)
+            sitk.WriteImage(image, str(root / patient / f"{name}.nii.gz"))
+    (root / "metadata.csv").write_text("patient_id,neoplasm_histologic_grade\np1,1\np2,2\n")
+    with pytest.raises(DataError, match="matches no known layout"):
+        inspect.run(root)
+    summary = inspect.run(root / "metadata.csv", recipe="multimodal_mri").summary
+    assert (summary.layout, summary.n_cases, summary.classes) == ("table", 2, {"grade": {"G2": 1, "G3": 1}})
+    assert summary.patterns == {"flair + post + pre": 1, "flair": 1}
+
+
+def test_image_of_another_dimension_than_the_recipe_says_is_a_finding(classes: Path, tmp_path: Path) -> None:
+    recipe = load_recipe("chest_xray", ["data.inputs.radiograph.spatial_dims=3", "preprocessing={}"])
+    (tmp_path / "recipe.yaml").write_text(dump_recipe(recipe))
+    findings = inspect.run(classes, recipe=tmp_path / "recipe.yaml").audit.errors
+    assert len(findings) == 10
+    assert "wanted 3D" in findings[0].message

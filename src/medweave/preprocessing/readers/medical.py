@@ -75,7 +75,7 @@ def read_channels(path: Path, *, spatial_dims: int, colour: Colour | None = None
         DataError: The file is absent, unreadable, damaged, complex or of another dimension.
     """
     image = _read(path)
-    channels = [sitk.Cast(channel, sitk.sitkFloat32) for channel in _split(image, path, spatial_dims=spatial_dims)]
+    channels = [_as_type(channel, sitk.sitkFloat32) for channel in _split(image, path, spatial_dims=spatial_dims)]
     if is_raster(path):
         channels = on_8_bit_scale(channels, pixel_type=image.GetPixelID())
     if colour is None or (len(channels) > 1 and not is_raster(path)):
@@ -118,7 +118,11 @@ def read_label_map(path: Path, *, spatial_dims: int) -> sitk.Image:
             wanted="whole numbers from 0 to 255",
             fix="write the labels as integers.",
         )
-    return sitk.Cast(label_map, sitk.sitkUInt8)
+    return _as_type(label_map, sitk.sitkUInt8)
+
+
+def _as_type(image: sitk.Image, pixel_type: int) -> sitk.Image:
+    return image if image.GetPixelID() == pixel_type else sitk.Cast(image, pixel_type)
 
 
 def _read(path: Path) -> sitk.Image:

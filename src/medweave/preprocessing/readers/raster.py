@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 import SimpleITK as sitk
+from numpy.typing import NDArray
 from PIL import Image
 
 from medweave.core.errors import DataError
@@ -22,6 +23,8 @@ Colour = Literal["grey", "rgb"]
 JPEG_SUFFIXES = (".jpg", ".jpeg")
 RASTER_SUFFIXES = (".png", *JPEG_SUFFIXES, ".bmp", ".tif", ".tiff")
 PNG_START, PNG_END = b"\x89PNG", b"IEND\xaeB`\x82"
+#: White in 8 and in 16 bits.
+WHITES = (255, 65535)
 #: Weights of red, green and blue in the brightness (ITU-R BT.601-7, 2.5.1).
 LUMA = (0.299, 0.587, 0.114)
 #: Steps of the 16-bit scale in one of the 8-bit scale: white is 65535 and 255.
@@ -121,11 +124,17 @@ def as_labels(channels: Sequence[sitk.Image], *, path: Path) -> sitk.Image:
             wanted="one number a pixel",
             fix="write it as a grey picture whose values are the labels.",
         )
-    if path.suffix.lower() in JPEG_SUFFIXES:
-        return channels[0] >= (np.iinfo(np.uint8).max + 1) / 2
     values = sitk.GetArrayViewFromImage(channels[0])
-    is_mask = any(np.isin(values, (0, np.iinfo(depth).max)).all() for depth in (np.uint8, np.uint16))
-    return channels[0] > 0 if is_mask else channels[0]
+    if path.suffix.lower() in JPEG_SUFFIXES:
+        return _mask(values > WHITES[0] // 2, channels[0])
+    is_mask = any(bool(((values == 0) | (values == white)).all()) for white in WHITES)
+    return _mask(values != 0, channels[0]) if is_mask else channels[0]
+
+
+def _mask(values: NDArray[np.bool_], like: sitk.Image) -> sitk.Image:
+    mask = sitk.GetImageFromArray(values.astype(np.uint8))
+    mask.CopyInformation(like)
+    return mask
 
 
 @cache
