@@ -11,6 +11,7 @@ from rich.table import Table
 
 from medweave.cli.progress import case_progress
 from medweave.evaluation.report.report import FEW_SUBJECTS
+from medweave.measurements.measurement import measurement_label
 from medweave.workflows import evaluate as workflow
 
 STRUCTURE_METRICS = {
@@ -27,6 +28,8 @@ CLASS_METRICS = {
     "roc_auc": "ROC AUC",
     "ece": "calibration error",
 }
+#: Measurements that are printed; a set names the most important first.
+MAX_MEASUREMENTS = 11
 
 
 def evaluate(
@@ -55,6 +58,8 @@ def evaluate(
     console = Console()
     for table in score_tables(evaluation.summary):
         console.print(table)
+    if evaluation.summary["measurements"]:
+        console.print(measurement_table(evaluation.summary["measurements"]))
     for line in _remarks(evaluation.summary):
         console.print(line, style="italic", highlight=False)
     console.print(f"report: {evaluation.folder / 'report.html'}", soft_wrap=True, highlight=False)
@@ -106,6 +111,24 @@ def _cells(value: Mapping[str, Any], form: str) -> list[str]:
     return [mean, "none" if low is None else f"{low:{form}} to {high:{form}}"]
 
 
+def measurement_table(measurements: Mapping[str, Any]) -> Table:
+    """Return how the first measurements in the predicted label maps agree with those in the true ones."""
+    table = Table(title="measurements: predicted minus true", title_justify="left")
+    table.add_column("measurement")
+    for column in ("bias", "95 % interval", "limits of agreement", "correlation"):
+        table.add_column(column, justify="right")
+    for name, found in list(measurements.items())[:MAX_MEASUREMENTS]:
+        if found["n"]:
+            limits, correlation = found["limits"], found["correlation"]
+            table.add_row(
+                f"{measurement_label(name)} {found['unit']}",
+                *_cells(found["bias"], "+.2f"),
+                "none" if limits is None else f"{limits[0]:+.2f} to {limits[1]:+.2f}",
+                "undefined" if correlation is None else f"{correlation:.3f}",
+            )
+    return table
+
+
 def _remarks(summary: Mapping[str, Any]) -> list[str]:
     """Say what was missed, what is in no number, and when the intervals say little."""
     lines = []
@@ -120,4 +143,9 @@ def _remarks(summary: Mapping[str, Any]) -> list[str]:
         lines += [f"{head}: {note}" for note in facts.get("notes", [])]
         if facts["n_without_truth"]:
             lines.append(f"{head}: {facts['n_without_truth']} cases without truth are left out")
+    lines += [
+        f"{measurement_label(name)}: not measured in {found['n_unmeasured']} cases"
+        for name, found in list(summary["measurements"].items())[:MAX_MEASUREMENTS]
+        if found["n_unmeasured"]
+    ]
     return lines

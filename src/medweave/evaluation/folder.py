@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from medweave.core.files import write_json
+from medweave.evaluation.agreement import measurement_table
 from medweave.evaluation.classification import classification_report, predictions_table
 from medweave.evaluation.evaluator import per_case_table
 from medweave.evaluation.judging import Judgement
@@ -25,11 +26,17 @@ class EvaluationFolder:
         self.summary = path / "summary.json"
         self.per_case = path / "per_case.csv"
         self.classification_report = path / "classification_report.json"
+        self.measurements = path / "measurements.csv"
         self.predictions = path / "predictions"
 
     def classification(self, head: str) -> Path:
         """Return the table of a classification head's answers."""
         return self.path / f"classification_{head}.csv"
+
+    def classifications(self) -> dict[str, Path]:
+        """Return the tables that are there, by head."""
+        found = sorted(self.path.glob(self.classification("*").name))
+        return {path.stem.removeprefix("classification_"): path for path in found}
 
     def write(self, found: Judgement, *, summary: Mapping[str, Any], facts: Mapping[str, object]) -> None:
         """Write the summary, the tables and the report; what no case has truth for has no table.
@@ -52,8 +59,16 @@ class EvaluationFolder:
                 for head, of in classifications.items()
             }
             write_json(self.classification_report, reports)
+        measurements = measurement_table(found.measured)
+        if found.measured:
+            measurements.to_csv(self.measurements, index=False)
         write_report(
-            self.path, summary=summary, segmentations=segmentations, classifications=classifications, facts=facts
+            self.path,
+            summary=summary,
+            segmentations=segmentations,
+            classifications=classifications,
+            measurements=measurements,
+            facts=facts,
         )
 
 

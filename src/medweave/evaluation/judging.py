@@ -9,6 +9,7 @@ import SimpleITK as sitk
 from medweave.core.errors import DataError
 from medweave.data.case import Case
 from medweave.data.index import DatasetIndex
+from medweave.evaluation.agreement import MeasuredCase
 from medweave.evaluation.classification import ClassifiedCase
 from medweave.evaluation.evaluator import CaseScores, score_case
 from medweave.evaluation.report.classification import CaseImage
@@ -33,6 +34,7 @@ class Judgement:
         classified: Answers of each classification head to each case that has truth for it.
         files: Of each case and segmentation head in `scores`.
         images: The first image of each case in `classified`.
+        measured: Measurements of each case, of a model that measures.
     """
 
     segmentation_heads: Mapping[str, SegmentationHeadInfo]
@@ -41,6 +43,7 @@ class Judgement:
     classified: list[ClassifiedCase] = field(default_factory=list)
     files: dict[tuple[str, str], CaseFiles] = field(default_factory=dict)
     images: dict[str, CaseImage] = field(default_factory=dict)
+    measured: list[MeasuredCase] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,7 @@ def judge(predictor: Predictor, index: DatasetIndex, predictions: Path, *, on_pr
         truth = truths[case.case_id]
         _judge_segmentations(found, predictor, case, prediction, truth=truth, predictions=predictions)
         _judge_classes(found, predictor, case, prediction, truth=truth)
+        _judge_measurements(found, predictor, case, prediction, truth=truth)
         on_progress(done, len(judged))
     return found
 
@@ -131,6 +135,18 @@ def _judge_classes(
             source for name, source in predictor.source.inputs.items() if predictor.source.has_input(case, name)
         )
         found.images[case.case_id] = CaseImage(case.images[source.image_names[0]], source.preprocessor.spatial_dims)
+
+
+def _judge_measurements(
+    found: Judgement, predictor: Predictor, case: Case, prediction: Prediction, *, truth: _Truth
+) -> None:
+    """Take the same measurements in the true label maps, where there are any."""
+    if predictor.measuring is None:
+        return
+    true_maps = {head: predictor.source.read_label_map(case, head) for head in truth.label_maps}
+    label_maps = {head: label_map for head, label_map in true_maps.items() if label_map is not None}
+    true = predictor.measuring.measure(label_maps, case.attributes) if label_maps else ()
+    found.measured.append(MeasuredCase(case.case_id, case.subject_id, prediction.measurements, true))
 
 
 def _score(case: Case, head: str, *, label_map: sitk.Image, truth: Path, structures: Mapping[str, int]) -> CaseScores:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from medweave.evaluation.agreement import measurement_table, summarise_agreement
 from medweave.evaluation.classification import summarise_classification
 from medweave.evaluation.evaluator import summarise_segmentation
 from medweave.evaluation.judging import Judgement
@@ -41,4 +42,5 @@ def summarise(found: Judgement, *, split: str, n_part_cases: int, seed: int = 0)
         "n_cases": len({case_id for case_id, _ in judged}),
         "n_subjects": len({subject_id for _, subject_id in judged}),
         "heads": {**segmentations, **classifications},
+        "measurements": summarise_agreement(measurement_table(found.measured), seed=seed),
     }

@@ -13,6 +13,7 @@ SUMMARY = {
     "split": "test",
     "n_cases": 15,
     "n_subjects": 14,
+    "measurements": {},
     "heads": {
         "heart": {
             "kind": "segmentation",
@@ -113,3 +114,42 @@ def test_a_head_without_any_truth_has_no_rows(monkeypatch):
 
 def test_an_unknown_part_is_wrong_usage(calls):
     assert _invoke("run", "--split", "train").exit_code == 2
+
+
+def _agreement(bias, *, n=15, n_unmeasured=0):
+    found = {"mean": bias, "ci95": [bias - 1, bias + 1]}
+    return {
+        "unit": "mL",
+        "n": n,
+        "n_unmeasured": n_unmeasured,
+        "bias": found,
+        "absolute_error": found,
+        "limits": [bias - 9, bias + 9],
+        "correlation": 0.98,
+        "true_mean": 120.0,
+    }
+
+
+def test_the_first_measurements_are_shown_with_their_agreement(monkeypatch):
+    measurements = {f"size_{number}": _agreement(number + 0.5) for number in range(13)}
+    text = _show(monkeypatch, SUMMARY | {"measurements": measurements})
+    (row,) = [line for line in text.splitlines() if "Size 2 mL" in line]
+    assert [cell.strip() for cell in row.split("│")[1:-1]] == [
+        "Size 2 mL",
+        "+2.50",
+        "+1.50 to +3.50",
+        "-6.50 to +11.50",
+        "0.980",
+    ]
+    assert "Size 10 mL" in text
+    assert "Size 11 mL" not in text
+
+
+def test_what_was_not_measured_is_said(monkeypatch):
+    never = {**_agreement(0.0), "n": 0, "n_unmeasured": 3, "bias": None, "limits": None, "correlation": None}
+    once = {**_agreement(1.0, n=1, n_unmeasured=2), "limits": None, "correlation": None}
+    text = _show(monkeypatch, SUMMARY | {"measurements": {"lv_mass": never, "rv_mass": once}})
+    assert "LV mass: not measured in 3 cases" in text
+    assert "LV mass mL" not in text
+    (row,) = [line for line in text.splitlines() if "RV mass mL" in line]
+    assert [cell.strip() for cell in row.split("│")[4:6]] == ["none", "undefined"]

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import SimpleITK as sitk
 
+from medweave.evaluation.agreement import MeasuredCase
 from medweave.evaluation.classification import ClassifiedCase
 from medweave.evaluation.evaluator import CaseScores, score_case
 from medweave.evaluation.folder import EvaluationFolder
@@ -13,6 +14,7 @@ from medweave.evaluation.report.classification import CaseImage
 from medweave.evaluation.report.segmentation import CaseFiles
 from medweave.evaluation.summary import summarise
 from medweave.inference.prediction import ClassificationHeadInfo, SegmentationHeadInfo
+from medweave.measurements.measurement import Measurement
 from medweave.preprocessing.geometry import Grid, to_image
 
 GRID = Grid((6, 6), (1.0, 1.0), (0.0, 0.0), (1.0, 0.0, 0.0, 1.0))
@@ -59,6 +61,17 @@ def test_every_kind_of_head_leaves_its_tables(judgement, tmp_path):
     assert report["grade"]["high"]["support"] == 2
     summary = json.loads((tmp_path / "test/summary.json").read_text())
     assert summary["heads"]["sex"]["n_without_truth"] == 2
+
+
+def test_measurements_have_a_table_with_their_truth(judgement, tmp_path):
+    taken, true = Measurement("volume", 9.0, "mL"), Measurement("volume", 10.0, "mL")
+    judgement.measured.append(MeasuredCase("a", "s", [taken], [true]))
+    assert "measurements.csv" in _write(tmp_path / "test", judgement)
+    (row,) = pd.read_csv(tmp_path / "test/measurements.csv").to_dict("records")
+    assert (row["case_id"], row["measurement"], row["unit"], row["predicted"], row["truth"]) == (
+        *("a", "volume", "mL"),
+        *(9.0, 10.0),
+    )
 
 
 def test_what_no_case_has_truth_for_has_no_table(judgement, tmp_path):

@@ -7,6 +7,7 @@ from medweave.data.case import Case
 from medweave.data.index import DatasetIndex
 from medweave.data.study import InputSource, SegmentationSource, StudySource, TargetSource
 from medweave.evaluation.judging import judge
+from medweave.inference.measuring import Measuring
 from medweave.inference.prediction import (
     ClassificationHeadInfo,
     ClassificationPrediction,
@@ -15,6 +16,7 @@ from medweave.inference.prediction import (
     SegmentationPrediction,
 )
 from medweave.inference.predictor import Predictor
+from medweave.measurements.volumes import Volumes
 from medweave.preprocessing.intensity import IntensityNormalisation
 from medweave.preprocessing.pipeline import Preprocessor
 
@@ -25,7 +27,7 @@ NO_CHANGE = Preprocessor(spatial_dims=2, intensity=IntensityNormalisation(method
 class Answering(Predictor):
     """A predictor that draws one square on the image and is sure of the class "high"."""
 
-    def __init__(self):
+    def __init__(self, measuring=None):
         super().__init__(
             source=StudySource(
                 {"front": InputSource(("front",), NO_CHANGE), "side": InputSource(("side",), NO_CHANGE)},
@@ -36,6 +38,7 @@ class Answering(Predictor):
             classification_heads={"grade": ClassificationHeadInfo(CLASSES)},
             backend=None,
             window=None,
+            measuring=measuring,
         )
 
     def predict(self, case, *, keep_probabilities=False):
@@ -47,7 +50,8 @@ class Answering(Predictor):
             segmentations["lungs"] = SegmentationPrediction(label_map, {})
         missing = tuple(name for name in self.source.inputs if name not in having)
         answer = ClassificationPrediction({"low": 0.1, "high": 0.9}, ("high",), np.zeros(2, np.float32))
-        return Prediction(case.case_id, segmentations, {"grade": answer}, missing)
+        prediction = Prediction(case.case_id, segmentations, {"grade": answer}, missing)
+        return self.measuring.complete(prediction, case.attributes) if self.measuring else prediction
 
 
 @pytest.fixture
@@ -80,8 +84,8 @@ def write(tmp_path):
     return index_of
 
 
-def _judge(index, *, on_progress=lambda _done, _total: None):
-    return judge(Answering(), index, index.root / "predictions", on_progress=on_progress)
+def _judge(index, *, on_progress=lambda _done, _total: None, measuring=None):
+    return judge(Answering(measuring), index, index.root / "predictions", on_progress=on_progress)
 
 
 def test_each_head_is_judged_on_the_cases_that_have_truth_for_it(write):
@@ -127,6 +131,25 @@ def test_predictions_are_written_and_progress_is_told(write):
     assert calls == [(1, 2), (2, 2)]
     assert [path.name for path in (index.root / "predictions").iterdir()] == ["a_lungs.nii.gz"]
     assert found.files["a", "lungs"].prediction == index.root / "predictions/a_lungs.nii.gz"
+
+
+def test_every_case_is_measured_and_its_truth_where_there_is_one(write):
+    index = write(both=(["front"], True, "high"), grade=(["front"], False, "low"))
+    found = _judge(index, measuring=Measuring(Volumes(), {"lungs": {"lungs": 1}}))
+    measured = [
+        (case.case_id, [entry.value for entry in case.predicted], [entry.value for entry in case.truth])
+        for case in found.measured
+    ]
+    assert measured == [
+        ("both", pytest.approx([0.04]), pytest.approx([0.06])),  # four and six square millimetres, in cm²
+        ("grade", pytest.approx([0.04]), []),
+    ]
+    assert found.measured[0].subject_id == "subject of both"
+    assert _judge_again(index).measured == []
+
+
+def _judge_again(index):
+    return judge(Answering(), index, index.root / "again", on_progress=lambda _done, _total: None)
 
 
 def test_cases_without_any_truth_are_refused(write):

@@ -1,10 +1,12 @@
 import numpy as np
 
+from medweave.evaluation.agreement import MeasuredCase
 from medweave.evaluation.classification import ClassifiedCase
 from medweave.evaluation.evaluator import CaseScores, score_case
 from medweave.evaluation.judging import Judgement
 from medweave.evaluation.summary import summarise
 from medweave.inference.prediction import ClassificationHeadInfo, SegmentationHeadInfo
+from medweave.measurements.measurement import Measurement
 from medweave.preprocessing.geometry import Grid
 
 GRID = Grid((4, 4), (1.0, 1.0), (0.0, 0.0), (1.0, 0.0, 0.0, 1.0))
@@ -37,3 +39,13 @@ def test_every_head_has_its_own_kind_and_counts():
     assert heads["lungs"]["mean_dice"]["mean"] == 1
     assert heads["grade"]["accuracy"]["mean"] == 1
     assert heads["grade"]["temperature"] == 1.5
+
+
+def test_measurements_are_compared_with_those_of_the_truth():
+    found = _judgement()
+    assert summarise(found, split="test", n_part_cases=5)["measurements"] == {}
+    for number, value in enumerate((9.0, 12.0)):
+        taken, true = Measurement("volume", value, "mL"), Measurement("volume", 10.0, "mL")
+        found.measured.append(MeasuredCase(f"c{number}", f"s{number}", [taken], [true]))
+    volume = summarise(found, split="test", n_part_cases=5)["measurements"]["volume"]
+    assert (volume["n"], volume["bias"]["mean"], volume["absolute_error"]["mean"]) == (2, 0.5, 1.5)

@@ -2,14 +2,22 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from medweave.evaluation.agreement import MeasuredCase, measurement_table, summarise_agreement
 from medweave.evaluation.classification import ClassifiedCase, summarise_classification
 from medweave.evaluation.evaluator import CaseScores, per_case_table, score_case, summarise_segmentation
 from medweave.evaluation.report.classification import CaseImage, ClassificationResults
 from medweave.evaluation.report.report import write_report
 from medweave.evaluation.report.segmentation import CaseFiles, SegmentationResults
+from medweave.measurements.measurement import Measurement
 from medweave.preprocessing.geometry import Grid, to_image
 
 CLASSES = ("<normal>", "viral")
+MEASUREMENTS = measurement_table(
+    [
+        MeasuredCase(f"case_{number}", f"case_{number}", [Measurement("<volume>", 9.0 + number, "mL")], [truth])
+        for number, truth in enumerate([Measurement("<volume>", 10.0, "mL")] * 4)
+    ]
+)
 GRID = Grid((12, 12), (1.0, 1.0), (0.0, 0.0), (1.0, 0.0, 0.0, 1.0))
 
 
@@ -43,6 +51,7 @@ def study(tmp_path_factory):
             "lungs": summarise_segmentation(scores, n_part_cases=5),
             "diagnosis": summarise_classification(classified, **classes, n_part_cases=6),
         },
+        "measurements": summarise_agreement(MEASUREMENTS),
     }
     segmentations = {"lungs": SegmentationResults({"lungs": 1}, per_case_table(scores), files)}
     classifications = {"diagnosis": ClassificationResults(**classes, cases=classified, images=images)}
@@ -58,6 +67,7 @@ def page(tmp_path_factory, study):
         summary=summary,
         segmentations=segmentations,
         classifications=classifications,
+        measurements=MEASUREMENTS,
         facts={"model": "runs/<x>"},
     )
     return folder, (folder / "report.html").read_text(encoding="utf-8")
@@ -97,6 +107,7 @@ def test_the_figures_lie_beside_the_report(page):
         "lungs_median_case_3.png",
         "lungs_sample_overlays.png",
         "lungs_worst_case_1.png",
+        "measurement_agreement.png",
     ]
 
 
@@ -106,6 +117,14 @@ def test_the_report_loads_nothing_and_escapes_names(page):
     assert "http://" not in html
     assert "runs/&lt;x&gt;" in html
     assert "<normal>" not in html
+    assert "<volume>" not in html
+
+
+def test_the_report_shows_how_measurements_agree(page):
+    folder, html = page
+    assert "Limits of agreement" in html
+    assert '&lt;volume&gt; <span class="interval">mL</span>' in html
+    assert (folder / "figures/measurement_agreement.png").is_file()
 
 
 def test_one_kind_of_head_is_described_without_the_other(study, tmp_path):
@@ -114,8 +133,9 @@ def test_one_kind_of_head_is_described_without_the_other(study, tmp_path):
         "lungs": {"segmentations": segmentations, "classifications": {}},
         "diagnosis": {"segmentations": {}, "classifications": classifications},
     }.items():
-        one = summary | {"heads": {name: summary["heads"][name]}}
-        write_report(tmp_path / name, summary=one, facts={}, **arguments)
+        one = summary | {"heads": {name: summary["heads"][name]}, "measurements": {}}
+        write_report(tmp_path / name, summary=one, measurements=measurement_table([]), facts={}, **arguments)
         html = (tmp_path / name / "report.html").read_text(encoding="utf-8")
+        assert "Limits of agreement" not in html
         assert ("HD95" in html) == (name == "lungs")
         assert ("Brier score" in html) == (name == "diagnosis")
