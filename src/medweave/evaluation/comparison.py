@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from medweave.core.errors import DataError
+from medweave.evaluation.class_comparison import KEYS as CLASS_KEYS
+from medweave.evaluation.class_comparison import SIGNIFICANCE, ClassComparisonRow, compare_classes
 from medweave.evaluation.statistics import holm, paired_difference
 from medweave.metrics.mask_metric import METRICS
 
@@ -56,14 +58,16 @@ class Comparison:
     """Runs compared in pairs.
 
     Attributes:
-        n_common_cases: Cases that every run scored.
-        n_left_out: Cases of each run that another one did not score.
-        rows: One for each pair, head, structure and metric.
+        n_common_cases: Cases that every run scored or classified.
+        n_left_out: Cases of each run that another one did not.
+        rows: One for each pair, segmentation head, structure and metric.
+        class_rows: One for each pair and classification head.
     """
 
     n_common_cases: int
     n_left_out: Mapping[str, int]
-    rows: Sequence[ComparisonRow]
+    rows: Sequence[ComparisonRow] = ()
+    class_rows: Sequence[ClassComparisonRow] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the comparison as plain JSON values."""
@@ -71,41 +75,65 @@ class Comparison:
 
 
 def compare(
-    tables: Mapping[str, pd.DataFrame], *, metrics: Sequence[str] = COMPARED_METRICS, seed: int = 0
+    scores: Mapping[str, pd.DataFrame],
+    answers: Mapping[str, pd.DataFrame],
+    *,
+    metrics: Sequence[str] = COMPARED_METRICS,
+    seed: int = 0,
 ) -> Comparison:
-    """Compare runs in pairs, by structure and metric, on the cases that all of them scored.
+    """Compare runs in pairs, by structure and metric and by classes, on the cases that all of them judged.
 
     Args:
-        tables: per_case.csv of each run, by the run's name; at least two.
+        scores: per_case.csv of each run, by the run's name; at least two. Without rows for a run that segments nothing.
+        answers: COLUMNS of `class_comparison` of each run, of all classification heads; without rows for none.
         metrics: Metrics to compare; few, because Holm's adjustment grows with the number of tests.
         seed: Of the intervals' resampling.
 
     Raises:
         DataError: No case is common, or the runs were judged against different truths.
     """
-    indexed = {name: table.set_index(KEYS).sort_index() for name, table in tables.items()}
-    shared = sorted(set.intersection(*(set(table.index) for table in indexed.values())))
+    common_scores, common_answers = _common(scores, KEYS), _common(answers, CLASS_KEYS)
+    shared = {
+        case_id for tables in (common_scores, common_answers) for case_id in _case_ids(next(iter(tables.values())))
+    }
+    judged = {name: _case_ids(scores[name]) | _case_ids(answers[name]) for name in scores}
     if not shared:
         raise DataError(
             "the runs have no scored case in common",
-            got=", ".join(f"{name}: {table['case_id'].nunique()} cases" for name, table in tables.items()),
+            got=", ".join(f"{name}: {len(case_ids)} cases" for name, case_ids in judged.items()),
             fix="evaluate them on the same data: medweave evaluate RUN --data DATA.",
         )
-    common = {name: table.loc[shared] for name, table in indexed.items()}
+    return Comparison(
+        n_common_cases=len(shared),
+        n_left_out={name: len(case_ids - shared) for name, case_ids in judged.items()},
+        rows=_compare_scores(common_scores, metrics, seed),
+        class_rows=compare_classes(common_answers, seed=seed),
+    )
+
+
+def _common(tables: Mapping[str, pd.DataFrame], keys: list[str]) -> dict[str, pd.DataFrame]:
+    """Return the rows that all tables have, in one order."""
+    indexed = {name: table.set_index(keys).sort_index() for name, table in tables.items()}
+    shared = sorted(set.intersection(*(set(table.index) for table in indexed.values())))
+    return {name: table.loc[shared] for name, table in indexed.items()}
+
+
+def _case_ids(table: pd.DataFrame) -> set[str]:
+    return {str(case_id) for case_id in table.reset_index()["case_id"]}
+
+
+def _compare_scores(common: Mapping[str, pd.DataFrame], metrics: Sequence[str], seed: int) -> list[ComparisonRow]:
+    if next(iter(common.values())).empty:
+        return []
     _require_one_truth(common)
     rows = [
         row for first, second in combinations(common, 2) for row in _compare_two(common, first, second, metrics, seed)
     ]
-    cases = {case_id for *_, case_id in shared}
     adjusted = holm([row["p_value"] for row in rows])
-    return Comparison(
-        n_common_cases=len(cases),
-        n_left_out={name: table["case_id"].nunique() - len(cases) for name, table in tables.items()},
-        rows=[
-            ComparisonRow(**row, p_holm=p_holm, better=_better(row) if p_holm < 0.05 else None)
-            for row, p_holm in zip(rows, adjusted, strict=True)
-        ],
-    )
+    return [
+        ComparisonRow(**row, p_holm=p_holm, better=_better(row) if p_holm < SIGNIFICANCE else None)
+        for row, p_holm in zip(rows, adjusted, strict=True)
+    ]
 
 
 def _require_one_truth(tables: Mapping[str, pd.DataFrame]) -> None:

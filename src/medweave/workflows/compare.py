@@ -8,11 +8,12 @@ import pandas as pd
 
 from medweave.core.errors import RunError, UsageError
 from medweave.core.files import write_json
+from medweave.evaluation.class_comparison import COLUMNS
 from medweave.evaluation.comparison import COMPARED_METRICS, Comparison, compare
 from medweave.evaluation.folder import EvaluationFolder
 from medweave.runs.folder import RunFolder
 
-NAMES = ("case_id", "subject_id", "head", "structure")
+NAMES = ("case_id", "subject_id", "head")
 
 
 def run(runs: Sequence[Path], *, split: str = "test", output: Path | None = None) -> Comparison:
@@ -30,8 +31,12 @@ def run(runs: Sequence[Path], *, split: str = "test", output: Path | None = None
     """
     if len({path.resolve() for path in runs}) < max(len(runs), 2):
         raise UsageError("comparing needs two or more different runs", got=", ".join(map(str, runs)) or "none")
-    tables = {name: _per_case(path, split) for name, path in zip(_names(runs), runs, strict=True)}
-    comparison = compare(tables)
+    names = _names(runs)
+    folders = {name: _evaluation(path, split) for name, path in zip(names, runs, strict=True)}
+    comparison = compare(
+        {name: _scores(folder) for name, folder in folders.items()},
+        {name: _answers(folder) for name, folder in folders.items()},
+    )
     if output:
         write_json(output, comparison.to_json())
     return comparison
@@ -43,16 +48,38 @@ def _names(runs: Sequence[Path]) -> list[str]:
     return names if len(set(names)) == len(names) else [str(path) for path in runs]
 
 
-def _per_case(path: Path, split: str) -> pd.DataFrame:
+def _evaluation(path: Path, split: str) -> EvaluationFolder:
     if not path.is_dir():
         raise RunError("run folder not found", where=path, fix="check the path.")
-    table = EvaluationFolder(RunFolder(path).evaluation(split)).per_case
-    if not table.is_file():
+    folder = EvaluationFolder(RunFolder(path).evaluation(split))
+    if not folder.per_case.is_file() and not folder.classifications():
         data = " --data DATA" if split == "external" else f" --split {split}"
         raise RunError(
-            "the run is not evaluated", where=table, fix=f"run `medweave evaluate {quote(str(path))}{data}` first."
+            "the run is not evaluated",
+            where=folder.path,
+            fix=f"run `medweave evaluate {quote(str(path))}{data}` first.",
         )
+    return folder
+
+
+def _scores(folder: EvaluationFolder) -> pd.DataFrame:
+    """Read the scores of the structures; a run that segments nothing has none."""
+    columns = [*NAMES, "structure", "truth_ml", *COMPARED_METRICS]
+    if not folder.per_case.is_file():
+        return pd.DataFrame(columns=columns)
+    return _read(folder.per_case, columns, names=(*NAMES, "structure"))
+
+
+def _answers(folder: EvaluationFolder) -> pd.DataFrame:
+    """Read the answers of every classification head; a run that classifies nothing has none."""
+    written = [column for column in COLUMNS if column != "head"]
+    tables = [_read(path, written, names=written).assign(head=head) for head, path in folder.classifications().items()]
+    return pd.concat(tables) if tables else pd.DataFrame(columns=COLUMNS)
+
+
+def _read(path: Path, columns: Sequence[str], *, names: Sequence[str]) -> pd.DataFrame:
+    """Read columns of a table, those in `names` as text, in which nothing stands for a missing value."""
     try:
-        return pd.read_csv(table, usecols=[*NAMES, "truth_ml", *COMPARED_METRICS], dtype=dict.fromkeys(NAMES, str))
+        return pd.read_csv(path, usecols=list(columns), dtype=dict.fromkeys(names, str), keep_default_na=False)
     except ValueError as error:
-        raise RunError("the table cannot be read", where=table, got=error, fix="evaluate the run again.") from error
+        raise RunError("the table cannot be read", where=path, got=error, fix="evaluate the run again.") from error

@@ -6,7 +6,10 @@ import pytest
 from scipy import stats
 
 from medweave.core.errors import DataError
-from medweave.evaluation.comparison import compare
+from medweave.evaluation.class_comparison import COLUMNS
+from medweave.evaluation.comparison import compare as compare_both
+
+NO_ANSWERS = pd.DataFrame(columns=COLUMNS)
 
 CASES = [f"case_{number:02}" for number in range(12)]
 
@@ -27,6 +30,23 @@ def _table(dice, *, cases=CASES, structures=("left", "right"), truth_ml=3.0):
         for case_id, value in zip(cases, dice, strict=True)
     ]
     return pd.DataFrame(rows)
+
+
+def compare(tables, **options):
+    """Compare runs that classify nothing."""
+    return compare_both(tables, dict.fromkeys(tables, NO_ANSWERS), **options)
+
+
+def _answers(wrong=(), *, cases=CASES):
+    return pd.DataFrame(
+        {
+            "case_id": cases,
+            "subject_id": cases,
+            "head": "diagnosis",
+            "true_class": "normal",
+            "pred_class": ["viral" if case_id in wrong else "normal" for case_id in cases],
+        }
+    )
 
 
 @pytest.fixture
@@ -79,3 +99,19 @@ def test_runs_without_a_common_case_are_refused(dice):
 def test_runs_judged_against_different_truths_are_refused(dice):
     with pytest.raises(DataError, match=r"'old' and 'new' were judged against different truths \(case case_00\)"):
         compare({"old": _table(dice), "new": _table(dice, truth_ml=3.5)})
+
+
+def test_classes_are_compared_beside_structures(dice):
+    tables = {"old": _table(dice, structures=["left"]), "new": _table(dice[:8], cases=CASES[:8], structures=["left"])}
+    answers = {"old": _answers(CASES[:6]), "new": _answers(cases=CASES[:10])}
+    comparison = compare_both(tables, answers, metrics=["dice"])
+    assert (comparison.n_common_cases, comparison.n_left_out) == (10, {"old": 2, "new": 0})
+    assert ([row.n_cases for row in comparison.rows], [row.n_cases for row in comparison.class_rows]) == ([8], [10])
+    assert comparison.class_rows[0].difference == pytest.approx(0.6)
+    json.dumps(comparison.to_json(), allow_nan=False)
+
+
+def test_runs_that_segment_nothing_are_compared_by_their_classes_alone(dice):
+    nothing = _table(dice).iloc[:0]
+    comparison = compare_both({"a": nothing, "b": nothing}, {"a": _answers(), "b": _answers(CASES[:3])})
+    assert (len(comparison.rows), len(comparison.class_rows), comparison.n_common_cases) == (0, 1, 12)

@@ -66,3 +66,32 @@ def test_a_broken_table_is_refused(runs, content):
     (runs[0] / "evaluation/test/per_case.csv").write_text(content)
     with pytest.raises(RunError, match="the table cannot be read"):
         compare.run(runs)
+
+
+def _classify(run, answers):
+    table = pd.DataFrame(
+        {
+            "case_id": [f"{number:03}" for number in range(len(answers))],
+            "subject_id": [f"{number:03}" for number in range(len(answers))],
+            "true_class": "NA",
+            "pred_class": answers,
+            "prob_NA": 0.5,
+            "missing_inputs": "",
+        }
+    )
+    folder = run / "evaluation/test"
+    folder.mkdir(parents=True, exist_ok=True)
+    table.to_csv(folder / "classification_grade.csv", index=False)
+    return run
+
+
+def test_runs_that_only_classify_are_compared_by_their_answers(tmp_path):
+    runs = [_classify(tmp_path / "a", ["NA"] * 10), _classify(tmp_path / "b", ["high"] * 8 + ["NA"] * 2)]
+    (row,) = compare.run(runs).class_rows
+    assert (row.head, row.first_accuracy, row.second_accuracy, row.better) == ("grade", 1.0, 0.2, "a")
+
+
+def test_a_head_that_one_run_lacks_is_left_out(runs):
+    _classify(runs[0], ["NA"] * 10)
+    comparison = compare.run(runs)
+    assert (len(comparison.rows), len(comparison.class_rows)) == (3, 0)
