@@ -5,7 +5,7 @@ comes from the recipe schema, the registered components, the command line and th
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -190,14 +190,50 @@ def scores() -> str:
     for folder in sorted((DOCS / "results" / "scores").iterdir()):
         summary, training = read_json(folder / "summary.json"), read_json(folder / "training_summary.json")
         minutes = f"{training['seconds'] / 60:.0f} min, {training['epochs']} epochs"
-        for head in summary["heads"].values():
+        for task, head in summary["heads"].items():
+            if head["kind"] != "segmentation":
+                continue
             for name, values in head["structures"].items():
                 others = (f"{values['dice']['worst']:.3f}", f"{values['nsd_2mm']['mean']:.3f}")
                 others += (f"{values['hd95_mm']['mean']:.2f}", minutes)
-                lines.append(_score_row(folder.name, name.replace("_", " "), values["dice"], others))
+                structure = name.replace("_", " ") + (f" ({task})" if task.endswith(("_ed", "_es")) else "")
+                lines.append(_score_row(folder.name, structure, values["dice"], others))
             if len(head["structures"]) > 1:
-                lines.append(_score_row(folder.name, "mean", head["mean_dice"], ("",) * 4))
+                lines.append(_score_row(folder.name, f"mean ({task})", head["mean_dice"], ("",) * 4))
     return "\n".join(lines)
+
+
+def class_scores() -> str:
+    """Return a row for each class head of each run in docs/results/scores/."""
+    metrics = ("accuracy", "balanced_accuracy", "macro_f1", "roc_auc", "ece")
+    lines = [
+        "| recipe | task | cases | accuracy | balanced accuracy | macro F1 | ROC AUC | calibration error |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for folder in sorted((DOCS / "results" / "scores").iterdir()):
+        for task, head in read_json(folder / "summary.json")["heads"].items():
+            if head["kind"] != "classification":
+                continue
+            lines.append(_class_row(folder.name, task, head, metrics))
+            patterns = head.get("by_missing_inputs") or {}
+            lines += [
+                _class_row("", f"{task}, {'all inputs' if name == 'complete' else f'without {name}'}", part, metrics)
+                for name, part in patterns.items()
+            ]
+    return "\n".join(lines)
+
+
+def _class_row(recipe: str, task: str, values: Mapping[str, Any], metrics: Sequence[str]) -> str:
+    cells = [_interval(values[name]) if values.get(name) else "" for name in metrics]
+    count = values.get("n_cases", values.get("n", ""))
+    return f"| {f'`{recipe}`' if recipe else ''} | {_escaped(task)} | {count} | {' | '.join(cells)} |"
+
+
+def _interval(value: Mapping[str, Any]) -> str:
+    if value["mean"] is None:
+        return "undefined"
+    low, high = value["ci95"]
+    return f"{value['mean']:.3f}" + (f" ({low:.3f} to {high:.3f})" if low is not None else "")
 
 
 def _score_row(recipe: str, structure: str, dice: Mapping[str, Any], others: tuple[str, ...]) -> str:
@@ -209,6 +245,8 @@ def _score_row(recipe: str, structure: str, dice: Mapping[str, Any], others: tup
 def _yaml(value: Any) -> str:
     if isinstance(value, tuple):
         return f"[{', '.join(map(str, value))}]"
+    if value is None:
+        return "null"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -218,6 +256,7 @@ def _escaped(text: str) -> str:
 
 PARTS: dict[str, Callable[[], str]] = {
     "scores": scores,
+    "class_scores": class_scores,
     "recipe_keys": recipe_keys,
     "recipe_components": recipe_components,
     "library": library,
