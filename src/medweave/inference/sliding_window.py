@@ -7,6 +7,8 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from medweave.models.sizes import padded_size
+
 Array = NDArray[np.float32]
 #: Maps a batch (1, C, *window) to the logits of each head, (1, channels, *window).
 Network = Callable[[Array], dict[str, Array]]
@@ -29,7 +31,7 @@ def infer_by_window(
 
     Windows are laid evenly, the first and last flush with the image; logits are weighted by a Gaussian about the
     window's centre and accumulated in place. An axis shorter than the window is run whole, padded by its border up to
-    the next multiple of `divisor`. Beside the image, memory holds one accumulator per logit channel and one for the
+    a size that the network takes. Beside the image, memory holds one accumulator per logit channel and one for the
     weights, (channels + 1) float32 volumes, and one window's network.
 
     Args:
@@ -43,9 +45,7 @@ def infer_by_window(
         Logits (channels, *spatial) of each head.
     """
     shape = image.shape[1:]
-    window = tuple(
-        min(want, -(-have // step) * step) for want, have, step in zip(window_voxels, shape, divisor, strict=True)
-    )
+    window = padded_size([min(want, have) for want, have in zip(window_voxels, shape, strict=True)], divisor)
     margins = [(0, 0)] + [(0, max(want - have, 0)) for want, have in zip(window, shape, strict=True)]
     padded = np.pad(image, margins, mode="edge") if np.any(margins) else image
     corner = tuple(slice(0, have) for have in shape)

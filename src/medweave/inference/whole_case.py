@@ -6,6 +6,8 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from medweave.models.sizes import padded_size
+
 Array = NDArray[np.float32]
 #: Maps a batch (1, C, *spatial) of each input to the logits of each head.
 Network = Callable[[Mapping[str, Array]], dict[str, Array]]
@@ -28,7 +30,7 @@ def infer_whole(
 
 
 def pad_to_divisors(images: Mapping[str, Array], divisors: Mapping[str, Sequence[int]]) -> dict[str, Array]:
-    """Return a batch of one, every axis padded by the image's border to the next multiple of its divisor."""
+    """Return a batch of one, every axis padded by the image's border to a size that the network takes."""
     return {name: _pad(image, divisors[name])[None] for name, image in images.items()}
 
 
@@ -57,5 +59,6 @@ def _flip(array: Array, axes: Sequence[int]) -> Array:
 
 
 def _pad(image: Array, divisors: Sequence[int]) -> Array:
-    margins = [(0, 0)] + [(0, -have % step) for have, step in zip(image.shape[1:], divisors, strict=True)]
+    size = padded_size(image.shape[1:], divisors)
+    margins = [(0, 0)] + [(0, want - have) for want, have in zip(size, image.shape[1:], strict=True)]
     return np.pad(image, margins, mode="edge") if np.any(margins) else image
