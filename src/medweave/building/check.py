@@ -23,7 +23,8 @@ from medweave.models.fusion.fusion import FUSIONS
 from medweave.models.heads.head import HEADS
 from medweave.optimization.optimizers import OPTIMIZERS
 from medweave.optimization.schedulers import SCHEDULERS, Course
-from medweave.recipes.schema import Component, Recipe
+from medweave.recipes.schema import Recipe
+from medweave.recipes.section import Component
 
 Entry = tuple[str, Component, Registry[Any], tuple[str, ...], tuple[str, ...]]
 

@@ -11,7 +11,7 @@ from medweave.core.errors import UsageError, did_you_mean
 from medweave.core.registry import Component as Callable_
 from medweave.core.registry import Registry
 from medweave.recipes.problems import is_of_another_branch, is_union_branch
-from medweave.recipes.schema import Component
+from medweave.recipes.section import Component
 
 
 def component_problems(

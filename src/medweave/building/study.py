@@ -5,9 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from medweave.building.model import input_of_head
 from medweave.data.fingerprint import Fingerprint
 from medweave.data.study import InputSource, SegmentationSource, StudySource, TargetSource
+from medweave.models.sizes import padded_size
 from medweave.preprocessing.intensity import IntensityNormalisation
 from medweave.preprocessing.pipeline import ForegroundCrop, Preprocessor
-from medweave.recipes.schema import Input, Patches, Preprocessing, Recipe
+from medweave.recipes.data import Input
+from medweave.recipes.schema import Patches, Preprocessing, Recipe
 
 
 def resolve_spacing(recipe: Recipe, fingerprint: Fingerprint) -> Recipe:
@@ -37,7 +39,7 @@ def resolve_patch_sizes(
 ) -> Recipe:
     """Replace `patches.size_voxels: auto` by the largest preprocessed training case of each input.
 
-    Sizes are rounded up to the network's step. A recipe without patches gets the same, that is whole cases.
+    Sizes are rounded up to those that the network takes. A recipe without patches gets the same, that is whole cases.
 
     Args:
         recipe: The recipe.
@@ -46,10 +48,7 @@ def resolve_patch_sizes(
     """
     patches = recipe.patches or Patches(foreground=0.0)
     wanted = largest_size_voxels if patches.size_voxels == "auto" else patch_sizes(patches, recipe.data.inputs)
-    rounded = {
-        name: tuple(-(-count // divisor) * divisor for count, divisor in zip(size, divisors[name], strict=True))
-        for name, size in wanted.items()
-    }
+    rounded = {name: padded_size(size, divisors[name]) for name, size in wanted.items()}
     return recipe.model_copy(update={"patches": patches.model_copy(update={"size_voxels": rounded})})
 
 

@@ -16,7 +16,8 @@ from medweave.losses.loss import LOSSES, MultiTaskLoss, WeightedLoss
 from medweave.models.multitask import MultiTaskModel
 from medweave.optimization.optimizers import OPTIMIZERS
 from medweave.optimization.schedulers import SCHEDULERS, Course
-from medweave.recipes.schema import Recipe, SegmentationHead
+from medweave.recipes.data import SegmentationHead
+from medweave.recipes.schema import Recipe
 
 LOSS_ARGUMENTS = ("structures", "activation", "class_shares", "multi_label")
 #: Keys of a loss in a recipe that are not for the loss itself.
@@ -47,7 +48,7 @@ def build_loss(
             given = {"class_shares": shares, "multi_label": head.multi_label}
         loss = build_component(component, LOSSES, **given)
         terms[name] = WeightedLoss(loss, float(component.parameters.get("weight", 1.0)))
-    return MultiTaskLoss(terms)
+    return MultiTaskLoss(terms, learn_weights=recipe.training.loss_weighting == "uncertainty")
 
 
 def build_optimizer(recipe: Recipe, parameters: Iterable[nn.Parameter]) -> optim.Optimizer:

@@ -1,6 +1,7 @@
 """Training samples: patches of prepared cases, augmented, collated into batches."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
@@ -187,10 +188,17 @@ class SeededSampler(Sampler[tuple[int, int]]):
         cases: Number of cases.
         per_case: Samples of each case in an epoch.
         seed: Of the training.
+        classes: Class of each case, None for a case without; draws every class equally often, its cases as evenly as
+            they go, and a case without class as often as ever. By default every case is drawn equally often.
     """
 
-    def __init__(self, cases: int, *, per_case: int, seed: int) -> None:
+    def __init__(
+        self, cases: int, *, per_case: int, seed: int, classes: Sequence[Hashable | None] | None = None
+    ) -> None:
         self.cases, self.per_case, self.seed = cases, per_case, seed
+        self.positions: dict[Hashable | None, list[int]] = defaultdict(list)
+        for position in range(cases):
+            self.positions[classes[position] if classes else None].append(position)
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -202,6 +210,22 @@ class SeededSampler(Sampler[tuple[int, int]]):
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         rng = np.random.default_rng([self.seed, self.epoch])
-        order = np.concatenate([rng.permutation(self.cases) for _ in range(self.per_case)])
+        order = self._order(rng)
         seeds = rng.integers(2**32, size=len(order))
         return iter([(int(position), int(seed)) for position, seed in zip(order, seeds, strict=True)])
+
+    def _order(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        if set(self.positions) == {None}:
+            return np.concatenate([rng.permutation(self.cases) for _ in range(self.per_case)])
+        counts: dict[Hashable | None, int] = {None: self.per_case * len(self.positions.get(None, ()))}
+        classes = [name for name in self.positions if name is not None]
+        share, rest = divmod(len(self) - counts[None], len(classes))
+        counts |= {classes[place]: share + (turn < rest) for turn, place in enumerate(rng.permutation(len(classes)))}
+        drawn = [_draw_evenly(cases, counts[name], rng) for name, cases in self.positions.items()]
+        return rng.permutation(np.concatenate(drawn))
+
+
+def _draw_evenly(cases: Sequence[int], count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Draw each case as often as the others, or once more."""
+    rounds = -(-count // len(cases))
+    return np.concatenate([np.empty(0, np.int64), *(rng.permutation(cases) for _ in range(rounds))])[:count]

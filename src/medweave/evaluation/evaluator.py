@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from medweave.core.errors import DataError
 from medweave.evaluation.statistics import cluster_bootstrap_mean
 from medweave.metrics.mask_metric import METRICS, MaskPair, metric_names
+from medweave.metrics.overlap import mean_dice
 from medweave.preprocessing.geometry import Grid
 
 
@@ -104,7 +105,7 @@ def per_case_table(scores: Sequence[CaseScores]) -> pd.DataFrame:
 
 def case_dice(case: CaseScores) -> float:
     """Return the mean Dice over the structures of a case."""
-    return float(np.mean([found.metrics["dice"] for found in case.structures.values()]))
+    return mean_dice({name: found.metrics["dice"] for name, found in case.structures.items()})
 
 
 def summarise_segmentation(cases: Sequence[CaseScores], *, n_part_cases: int, seed: int = 0) -> dict[str, Any]:
@@ -119,10 +120,10 @@ def summarise_segmentation(cases: Sequence[CaseScores], *, n_part_cases: int, se
     if not cases:
         return {**facts, "mean_dice": None, "structures": {}}
     subjects = [case.subject_id for case in cases]
-    mean_dice = cluster_bootstrap_mean([case_dice(case) for case in cases], subjects, seed=seed)
+    dice = cluster_bootstrap_mean([case_dice(case) for case in cases], subjects, seed=seed)
     return {
         **facts,
-        "mean_dice": {"mean": mean_dice.mean, "ci95": mean_dice.ci95, "n": mean_dice.n},
+        "mean_dice": {"mean": dice.mean, "ci95": dice.ci95, "n": dice.n},
         "structures": {
             structure: _summarise_structure([case.structures[structure] for case in cases], subjects, seed=seed)
             for structure in cases[0].structures

@@ -44,7 +44,7 @@ def training_curves(
     Args:
         history: Logged values of each epoch: "epoch", "lr", "train/loss", "val/loss", "val/score", "train/loss_HEAD",
             "val/loss_HEAD", "val/dice_HEAD_STRUCTURE", "val/accuracy_HEAD", "val/auc_HEAD"; a value may be absent.
-        best_epoch: Epoch to mark, from 0.
+        best_epoch: Epoch to mark, from 1.
         segmentation_heads: Their names.
         classification_heads: Their names.
     """
@@ -58,7 +58,7 @@ def training_curves(
     for unused in axes[len(panels) :]:
         unused.set_axis_off()
     first_share = next(position for position, panel in enumerate(panels) if panel.is_share)
-    _name_best_epoch(axes[first_share], best_epoch, is_early=best_epoch < len(history) / 2)
+    _name_best_epoch(axes[first_share], best_epoch, is_early=best_epoch <= len(history) / 2)
     _enlarge(figure, scale)
     return figure
 
@@ -70,7 +70,7 @@ def single_curves(
 
     Args:
         history: As for `training_curves`.
-        best_epoch: Epoch to mark, from 0.
+        best_epoch: Epoch to mark, from 1.
         segmentation_heads: Their names.
         classification_heads: Their names.
 
@@ -82,7 +82,7 @@ def single_curves(
         figures[panel.file] = new_figure(7, 4)
         axes = figures[panel.file].subplots()
         _draw(axes, history, panel, best_epoch=best_epoch)
-        _name_best_epoch(axes, best_epoch, is_early=best_epoch < len(history) / 2)
+        _name_best_epoch(axes, best_epoch, is_early=best_epoch <= len(history) / 2)
     return figures
 
 
@@ -123,7 +123,7 @@ def _losses(heads: Sequence[str]) -> dict[str, str]:
 
 def _draw(axes: Axes, history: History, panel: Panel, *, best_epoch: int) -> None:
     for position, (name, label) in enumerate(panel.series.items()):
-        points = [(row["epoch"] + 1, row[name]) for row in history if name in row]
+        points = [(row["epoch"], row[name]) for row in history if name in row]
         if points:
             marker = "o" if len(points) < 30 else None
             axes.plot(*zip(*points, strict=True), color=colour(position), label=label, marker=marker, markersize=3)
@@ -132,17 +132,17 @@ def _draw(axes: Axes, history: History, panel: Panel, *, best_epoch: int) -> Non
     style_axes(axes, title=panel.title, x_label="epoch")
     if panel.is_share:
         axes.set_ylim(0, 1)
-    last = max(row["epoch"] for row in history) + 1
+    last = max(row["epoch"] for row in history)
     margin = 0.03 * max(last - 1, 1)
     axes.set_xlim(1 - margin, last + margin)
     axes.xaxis.set_major_locator(MaxNLocator(nbins="auto", integer=True))
-    axes.axvline(best_epoch + 1, color=MUTED, linestyle=":", linewidth=1)
+    axes.axvline(best_epoch, color=MUTED, linestyle=":", linewidth=1)
 
 
 def _name_best_epoch(axes: Axes, best_epoch: int, *, is_early: bool) -> None:
     axes.annotate(
-        f"best: epoch {best_epoch + 1}",
-        (best_epoch + 1, 0.02),
+        f"best: epoch {best_epoch}",
+        (best_epoch, 0.02),
         xycoords=axes.get_xaxis_transform(),
         textcoords="offset points",
         xytext=(4 if is_early else -4, 0),

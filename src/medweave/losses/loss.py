@@ -1,5 +1,6 @@
 """The loss contract, its registry, and the sum over heads."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -69,51 +70,70 @@ class WeightedLoss:
 
 
 class MultiTaskLoss(nn.Module):
-    """The weighted sum of the heads' losses over the samples that have the truth.
+    """The heads' losses over the samples that have the truth, and their sum.
 
-    A head's term is taken over the samples of the batch whose truth is present; where none is, the term is zero and
-    has a zero gradient. With deep supervision level i counts 2^-i, the weights normalised to 1, on label maps sampled
-    by nearest neighbour (Isensee et al., Nat Methods 2021).
+    With deep supervision level i counts 2^-i, the weights normalised to 1, on label maps sampled by nearest neighbour
+    (Isensee et al., Nat Methods 2021).
 
     Args:
         terms: Loss and weight of each head.
+        learn_weights: Let each head's uncertainty weigh its term (Kendall et al., CVPR 2018): with s the logarithm of
+            its variance, learned with the network, a term counts exp(-s) times, and s costs log(1 + exp(s)) / 2, which
+            unlike the paper's s / 2 is never negative (Liebel and Koerner, arXiv:1805.06334). All losses here are of
+            classes or voxels, so this is the paper's formula for classification.
     """
 
-    def __init__(self, terms: Mapping[str, WeightedLoss]) -> None:
+    def __init__(self, terms: Mapping[str, WeightedLoss], *, learn_weights: bool = False) -> None:
         super().__init__()
         self.losses = nn.ModuleDict({head: term.loss for head, term in terms.items()})
         self.weights = {head: term.weight for head, term in terms.items()}
+        self.log_variances = nn.ParameterDict(
+            {head: nn.Parameter(torch.zeros(())) for head in terms} if learn_weights else {}
+        )
 
     def forward(
         self, logits: Mapping[str, Sequence[Tensor]], truths: Mapping[str, Tensor], present: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
-        """Return the weighted term of each head; the loss to minimise is their sum.
+        """Return the term of each head at its fixed weight; a head whose truth no sample has gives none.
 
         Args:
-            logits: Of each head, (B, channels, *spatial), finest first, or (B, classes); a head without is left out.
+            logits: Of each head, (B, channels, *spatial), finest first, or (B, classes); a head may be left out.
             truths: Label map (B, *spatial) or target (B,) int64 (several labels a case: (B, classes)) of each head.
             present: (B,) bool of each head.
         """
-        terms: dict[str, Tensor] = {}
-        for head, loss in self.losses.items():
-            if head not in logits:
-                terms[head] = torch.zeros((), device=present[head].device)
-                continue
-            chosen = present[head]
-            levels = [level.float() for level in logits[head]]
-            if not bool(chosen.any()):
-                terms[head] = levels[0].sum() * 0.0
-                continue
-            truth = truths[head][chosen]
-            shares = [0.5**index for index in range(len(levels))]
-            terms[head] = self.weights[head] * sum(
-                (
-                    share / sum(shares) * loss(level[chosen], _shrink(truth, level.shape[2:]))
-                    for share, level in zip(shares, levels, strict=True)
-                ),
-                start=torch.zeros((), device=truth.device),
-            )
-        return terms
+        return {
+            head: self.weights[head] * _over_levels(loss, logits[head], truths[head], present[head])
+            for head, loss in self.losses.items()
+            if head in logits and bool(present[head].any())
+        }
+
+    def total(self, terms: Mapping[str, Tensor]) -> Tensor:
+        """Return what a training step minimises: the sum of the terms, at learned weights where there are any."""
+        if not self.log_variances:
+            return torch.stack(list(terms.values())).sum()
+        return torch.stack([self._at_learned_weight(head, term) for head, term in terms.items()]).sum()
+
+    @property
+    def learned_weights(self) -> dict[str, float]:
+        """How much each head's loss counts at present, where weights are learned."""
+        return {head: self.weights[head] * math.exp(-value.item()) for head, value in self.log_variances.items()}
+
+    def _at_learned_weight(self, head: str, term: Tensor) -> Tensor:
+        log_variance = self.log_variances[head]
+        return torch.exp(-log_variance) * term + self.weights[head] * functional.softplus(log_variance) / 2
+
+
+def _over_levels(loss: nn.Module, logits: Sequence[Tensor], truth: Tensor, present: Tensor) -> Tensor:
+    """Return the loss of the present samples, over the levels of deep supervision."""
+    shares = [0.5**index for index in range(len(logits))]
+    truth = truth[present]
+    return sum(
+        (
+            share / sum(shares) * loss(level[present].float(), _shrink(truth, level.shape[2:]))
+            for share, level in zip(shares, logits, strict=True)
+        ),
+        start=torch.zeros((), device=truth.device),
+    )
 
 
 def _shrink(label_map: Tensor, size: torch.Size) -> Tensor:

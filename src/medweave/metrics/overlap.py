@@ -1,5 +1,6 @@
 """Overlap of two masks, from the counts of their voxels."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +42,11 @@ def confusion(predicted: NDArray[np.bool_], truth: NDArray[np.bool_]) -> Counts:
 def dice(counts: Counts) -> float:
     """Return 2 |A and B| / (|A| + |B|); 1 where both masks are empty (Dice 1945)."""
     return _ratio(2 * counts.both, counts.predicted + counts.truth)
+
+
+def mean_dice(of_structures: Mapping[str, float]) -> float:
+    """Return the Dice of a case from that of each structure, each counting alike."""
+    return sum(of_structures.values()) / len(of_structures)
 
 
 def iou(counts: Counts) -> float:

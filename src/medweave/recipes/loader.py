@@ -15,8 +15,9 @@ from pydantic_core import ErrorDetails
 
 from medweave.core.errors import RecipeError, UsageError, did_you_mean
 from medweave.core.files import write_text
+from medweave.recipes.data import ClassificationHead, SegmentationHead
 from medweave.recipes.problems import is_of_another_branch, is_union_branch
-from medweave.recipes.schema import ClassificationHead, Recipe, SegmentationHead
+from medweave.recipes.schema import Recipe
 
 #: Section of each kind of head.
 HEADS: dict[str, type[BaseModel]] = {"segmentation": SegmentationHead, "classification": ClassificationHead}
@@ -176,7 +177,8 @@ def _position(target: list[Any], name: str, override: str) -> int:
 def _describe(problem: ErrorDetails) -> Iterator[str]:
     location = [str(part) for part in problem["loc"]]
     tag = _place_of_kind(location)
-    key = ".".join(part for place, part in enumerate(location) if not is_union_branch(part) and place != tag)
+    named = [part for place, part in enumerate(location) if not is_union_branch(part) and place != tag]
+    key = ".".join(part for part in named if part != "[key]")  # pydantic's mark of a table's key
     if problem["type"] == "extra_forbidden":
         yield f"{key}: unknown key.{did_you_mean(location[-1], _fields_at(location[:-1]))}"
     elif problem["type"] == "missing":

@@ -5,155 +5,23 @@ written `{name: dice_ce, weight: 1.0, batch: true}`; its parameters are checked 
 `medweave.building.components`.
 """
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-Auto = Literal["auto"]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-PositiveInt = Annotated[int, Field(gt=0)]
-PositiveFloat = Annotated[float, Field(gt=0)]
-Size = Annotated[tuple[PositiveInt, ...], Field(min_length=2, max_length=3)]
-Spacing = Annotated[tuple[PositiveFloat, ...], Field(min_length=2, max_length=3)]
-
-
-def _name_only(value: object) -> object:
-    return {"name": value} if isinstance(value, str) else value
-
-
-class Section(BaseModel):
-    """A part of a recipe."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class Component(BaseModel):
-    """A registered component by name, with its parameters beside the name."""
-
-    model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True)
-
-    name: str
-    """Registered name; `medweave recipes components` lists them."""
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """The parameters as written, without the name."""
-        return dict(self.model_extra or {})
-
-
-ComponentField = Annotated[Component, BeforeValidator(_name_only, json_schema_input_type=str | Component)]
-
-
-class Input(Section):
-    """One input of the model: one image, or several images stacked as channels."""
-
-    spatial_dims: Literal[2, 3] = 3
-    """2 for images such as radiographs, 3 for volumes."""
-    channels: tuple[str, ...] = ("image",)
-    """Names of the images (as the layout names them), one a channel."""
-    colour: Literal["grey", "rgb"] = "grey"
-    """grey: one channel an image, colour converted; rgb: three channels an image, grey repeated."""
-
-    @property
-    def n_channels(self) -> int:
-        """Channels of the array that the network sees."""
-        return len(self.channels) * (3 if self.colour == "rgb" else 1)
-
-
-class SegmentationHead(Section):
-    """A task: a label for every voxel of an image."""
-
-    kind: Literal["segmentation"] = "segmentation"
-    """The kind of task."""
-    structures: Annotated[dict[str, Annotated[int, Field(ge=1, le=255)]], Field(min_length=1)]
-    """Value of each structure in the label maps."""
-    of: str | None = None
-    """Name of the image on whose grid the label map is drawn; by default the first channel of the first input."""
-
-    @model_validator(mode="after")
-    def _values_are_distinct(self) -> Self:
-        if len(set(self.structures.values())) < len(self.structures):
-            raise ValueError("two structures have one value")
-        return self
-
-
-class ClassificationHead(Section):
-    """A task: one class (or, with `multi_label`, any number of them) for a case."""
-
-    kind: Literal["classification"]
-    """The kind of task."""
-    classes: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Names of the classes, in the order of the logits."""
-    ignore: tuple[str, ...] = ()
-    """Classes of the data set that are no answer here: their cases count as having no target."""
-    target: str | None = None
-    """Name of the target in the index; by default the head's own name."""
-    multi_label: bool = False
-    """Whether a case may have several of the classes, or none."""
-
-    @model_validator(mode="after")
-    def _classes_are_distinct(self) -> Self:
-        repeated = sorted({name for name in self.classes if self.classes.count(name) > 1})
-        if repeated:
-            raise ValueError(f"a class is named twice: {', '.join(repeated)}")
-        both = sorted({*self.classes} & {*self.ignore})
-        if both:
-            raise ValueError(f"a class is an answer and ignored: {', '.join(both)}")
-        if len(self.classes) < 2 and not self.multi_label:
-            raise ValueError("one class alone leaves nothing to tell apart")
-        return self
-
-
-def _kind_of_head(value: Any) -> object:
-    return value.get("kind", "segmentation") if isinstance(value, dict) else getattr(value, "kind", "segmentation")
-
-
-Head = Annotated[
-    Annotated[SegmentationHead, Tag("segmentation")] | Annotated[ClassificationHead, Tag("classification")],
-    Discriminator(_kind_of_head),
-]
-
-
-class Split(Section):
-    """Shares of the subjects for training, validation and test."""
-
-    train: Annotated[float, Field(gt=0, lt=1)] = 0.7
-    """Share for training."""
-    val: Annotated[float, Field(gt=0, lt=1)] = 0.15
-    """Share for selection: early stopping, best epoch, thresholds."""
-    test: Annotated[float, Field(ge=0, lt=1)] = 0.15
-    """Share touched by `medweave evaluate` alone."""
-    seed: Annotated[int, Field(ge=0)] = 42
-    """Seed of the draw."""
-
-    @model_validator(mode="after")
-    def _shares_sum_to_one(self) -> Self:
-        if abs(self.train + self.val + self.test - 1) > 1e-6:
-            raise ValueError(f"train + val + test must be 1, got {self.train + self.val + self.test:g}")
-        return self
-
-
-class Data(Section):
-    """Where the study's images are and what is asked of them."""
-
-    layout: ComponentField = Component(name="auto")
-    """The folder's layout with its parameters, or auto."""
-    inputs: Annotated[dict[str, Input], Field(min_length=1)]
-    """The model's inputs by name."""
-    heads: Annotated[dict[str, Head], Field(min_length=1)]
-    """The model's tasks by name."""
-    split: Split = Split()
-    """How subjects are divided."""
-
-    @property
-    def segmentation_heads(self) -> dict[str, SegmentationHead]:
-        """The segmentation tasks by name."""
-        return {name: head for name, head in self.heads.items() if isinstance(head, SegmentationHead)}
-
-    @property
-    def classification_heads(self) -> dict[str, ClassificationHead]:
-        """The classification tasks by name."""
-        return {name: head for name, head in self.heads.items() if isinstance(head, ClassificationHead)}
+from medweave.recipes.data import ClassificationHead, Data
+from medweave.recipes.section import (
+    Auto,
+    Component,
+    ComponentField,
+    Fraction,
+    PositiveFloat,
+    PositiveInt,
+    Section,
+    Size,
+    Spacing,
+    name_only,
+)
 
 
 class Intensity(Section):
@@ -208,7 +76,7 @@ class Preprocessing(Section):
     """Crop to the foreground, before normalisation."""
     size_voxels: Size | None = None
     """Crop or pad to this size about the centre."""
-    intensity: Annotated[Intensity, BeforeValidator(_name_only, json_schema_input_type=str | Intensity)] = Intensity()
+    intensity: Annotated[Intensity, BeforeValidator(name_only, json_schema_input_type=str | Intensity)] = Intensity()
     """Normalisation of each channel."""
 
     @model_validator(mode="after")
@@ -248,7 +116,7 @@ class EarlyStopping(Section):
 
     monitor: str = "val/score"
     """Value that also chooses the best checkpoint: val/score (mean over heads of Dice and balanced accuracy), val/loss,
-    val/dice_HEAD_STRUCTURE, val/accuracy_HEAD, val/balanced_accuracy_HEAD or val/auc_HEAD."""
+    val/loss_HEAD, val/dice_HEAD_STRUCTURE, val/accuracy_HEAD, val/balanced_accuracy_HEAD or val/auc_HEAD."""
     patience: PositiveInt | None = None
     """Validations without improvement before stopping; null: never."""
 
@@ -274,6 +142,12 @@ class Training(Section):
     """Longest duration as hours:minutes:seconds; null: none."""
     loader_workers: Annotated[int, Field(ge=0)] | Auto = "auto"
     """Processes that load and augment; auto: by the machine's cores."""
+    balance: str | None = None
+    """Classification task whose classes are drawn equally often; null: every case is. Cases without a class of it are
+    drawn as often as ever."""
+    loss_weighting: Literal["fixed", "uncertainty"] = "fixed"
+    """fixed: each loss counts its weight; uncertainty: times a factor that is learned with the network (Kendall et al.,
+    CVPR 2018). `train/loss` and `val/loss` stay at the fixed weights."""
     seed: Annotated[int, Field(ge=0)] = 42
     """Seed of weights, data order, patches, augmentation and dropout."""
 
@@ -296,7 +170,7 @@ class Recipe(Section):
     """Modules to import for their registered components."""
     data: Data
     """Inputs, tasks, split."""
-    preprocessing: dict[str, Preprocessing] = {}
+    preprocessing: dict[str, Preprocessing] = Field(default={})
     """Preprocessing of each input."""
     patches: Patches | None = None
     """Training patches; null: whole cases, padded to the largest."""
@@ -316,7 +190,7 @@ class Recipe(Section):
     """How the model predicts."""
     measurements: ComponentField | None = None
     """Named numbers with units taken from each case's predicted label maps; null: none."""
-    measurement_classifiers: dict[str, ComponentField] = {}
+    measurement_classifiers: dict[str, ComponentField] = Field(default={})
     """What answers a classification task by the measurements: beside the network, or instead of it where the task is
     in neither `model.heads` nor `losses`."""
 
@@ -357,7 +231,7 @@ class Recipe(Section):
             for name, head in self.data.segmentation_heads.items()
             if head.of is not None and head.of not in images
         ]
-        problems += self._patch_problems() + self._monitor_problems()
+        problems += self._patch_problems() + self._training_problems()
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -386,15 +260,31 @@ class Recipe(Section):
             return [f"patches.size_voxels: needs each input once: {', '.join(self.data.inputs)}"]
         return []
 
-    def _monitor_problems(self) -> list[str]:
-        logged = ["val/score", "val/loss"]
-        logged += [
-            f"val/dice_{name}_{key}" for name, head in self.data.segmentation_heads.items() for key in head.structures
-        ]
-        logged += [
-            f"val/{score}_{name}" for name in self.network_classes for score in ("accuracy", "balanced_accuracy", "auc")
-        ]
-        monitor = self.training.early_stopping.monitor
-        if monitor in logged:
-            return []
-        return [f"training.early_stopping.monitor: no value is called {monitor!r}; one of {', '.join(logged)}"]
+    @property
+    def monitored_values(self) -> dict[str, str | None]:
+        """The values that a training may be judged by, each with the head that it is of."""
+        dice = {
+            f"val/dice_{name}_{key}": name
+            for name, head in self.data.segmentation_heads.items()
+            for key in head.structures
+        }
+        of_classes = ("accuracy", "balanced_accuracy", "auc")
+        return {
+            "val/score": None,
+            "val/loss": None,
+            **{f"val/loss_{name}": name for name in self.losses},
+            **dice,
+            **{f"val/{score}_{name}": name for name in self.network_classes for score in of_classes},
+        }
+
+    def _training_problems(self) -> list[str]:
+        problems = []
+        monitor, balance = self.training.early_stopping.monitor, self.training.balance
+        if monitor not in self.monitored_values:
+            known = ", ".join(self.monitored_values)
+            problems.append(f"training.early_stopping.monitor: no value is called {monitor!r}; one of {known}")
+        balanced = [name for name, head in self.data.classification_heads.items() if not head.multi_label]
+        if balance is not None and balance not in balanced:
+            known = ", ".join(balanced) or "there is none"
+            problems.append(f"training.balance: {balance!r} is no task of one class a case: {known}")
+        return problems

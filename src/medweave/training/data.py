@@ -21,6 +21,7 @@ class StudyData(pl.LightningDataModule):
         per_case: Samples of each case in an epoch.
         workers: Processes that load and augment.
         seed: Of the data order and the samples.
+        balance: Classification head whose classes are drawn equally often, or None.
     """
 
     def __init__(
@@ -32,13 +33,15 @@ class StudyData(pl.LightningDataModule):
         per_case: int,
         workers: int,
         seed: int,
+        balance: str | None = None,
     ) -> None:
         super().__init__()
         self.training = training
         self.validation = list(validation)
         self.batch_size = batch_size
         self.workers = workers
-        self.sampler = SeededSampler(len(training), per_case=per_case, seed=seed)
+        classes = [case.targets.get(balance) for case in training.cases] if balance else None
+        self.sampler = SeededSampler(len(training), per_case=per_case, seed=seed, classes=classes)
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Return the loader of the training batches."""

@@ -1,6 +1,5 @@
 """The one LightningModule: any recipe's training and validation step."""
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,14 +14,14 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from medweave.data.case import Case
 from medweave.data.dataset import Batch
-from medweave.data.preparation import PreparedCase, Target
+from medweave.data.preparation import PreparedCase
 from medweave.inference.backends.torch import memory_format
 from medweave.inference.prediction import Prediction
 from medweave.inference.predictor import Predictor
 from medweave.losses.loss import MultiTaskLoss
 from medweave.metrics.overlap import confusion, dice
 from medweave.models.multitask import MultiTaskModel
-from medweave.training.class_scores import class_scores
+from medweave.training.validation_scores import ValidationScores
 
 
 @dataclass(frozen=True)
@@ -38,15 +37,14 @@ class ValidationOutcome:
     """What validation makes of a case.
 
     Attributes:
-        case_id: Of the case.
-        image: First channel of the first input, on the preprocessed grid.
+        case: The case.
         prediction: The answers on the case's own grid.
-        dice: Dice of each structure, by (head, structure); heads without truth are left out.
+        dice: Dice of each structure by segmentation head; heads without truth are left out.
     """
 
     case: Case
     prediction: Prediction
-    dice: Mapping[tuple[str, str], float]
+    dice: Mapping[str, Mapping[str, float]]
 
 
 class MultiTaskModule(pl.LightningModule):
@@ -84,12 +82,11 @@ class MultiTaskModule(pl.LightningModule):
         self._make_schedule = make_schedule
         self.schedule: LRScheduler | None = None
         self._schedule_state: dict[str, Any] | None = None
-        self._dice: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
-        self._classified: defaultdict[str, list[tuple[NDArray[np.float32], Target]]] = defaultdict(list)
+        self._found = ValidationScores()
 
     def configure_optimizers(self) -> optim.Optimizer:
         """Return the optimizer."""
-        optimizer = self._make_optimizer([p for p in self.model.parameters() if p.requires_grad])
+        optimizer = self._make_optimizer([p for p in self.parameters() if p.requires_grad])
         self.schedule = self._make_schedule(optimizer)
         return optimizer
 
@@ -110,7 +107,7 @@ class MultiTaskModule(pl.LightningModule):
         torch.manual_seed(int(np.random.SeedSequence([self.seed, self.current_epoch]).generate_state(1)[0]))
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor | None:
-        """Return the loss of a batch, or None where no sample has the truth of any head."""
+        """Return what the step minimises, or None, which skips it, where no sample has the truth of any head."""
         images = {
             name: image.contiguous(memory_format=memory_format(image.ndim - 2))
             for name, image in batch["images"].items()
@@ -118,56 +115,48 @@ class MultiTaskModule(pl.LightningModule):
         logits = self.model(images, batch["present"])
         with torch.autocast(self.device.type, enabled=False):
             terms = self.loss(logits, {**batch["label_maps"], **batch["targets"]}, batch["present"])
-        total = torch.stack(list(terms.values())).sum()
+            if not terms:
+                return None
+            total = self.loss.total(terms)
         if not bool(torch.isfinite(total)):
-            raise FloatingPointError(f"the loss is {total.item()} in epoch {self.current_epoch}")
-        self._log("train/loss", total.detach(), batch_size=len(batch["case_ids"]))
+            raise FloatingPointError(f"the loss is {total.item()} in epoch {self.current_epoch + 1}")
+        self._log("train/loss", sum(term.detach() for term in terms.values()), batch_size=len(batch["case_ids"]))
         for head, term in terms.items():
-            self._log(f"train/loss_{head}", term.detach(), batch_size=len(batch["case_ids"]))
-        return total if total.requires_grad else None
+            self._log(f"train/loss_{head}", term.detach(), batch_size=int(batch["present"][head].sum()))
+        for head, weight in self.loss.learned_weights.items():
+            self._log(f"train/weight_{head}", weight)
+        return total
 
     def validation_step(self, batch: ValidationCase, batch_index: int) -> dict[str, ValidationOutcome]:
         """Predict a whole case and compare it with its truth."""
         inputs = batch.prepared.inputs()
         logits = self.predictor.logits(inputs)
         prediction = self.predictor.finish(batch.case.case_id, logits, inputs)
-        self._log("val/loss", self._validation_loss(logits, batch.prepared), batch_size=1)
-        scores: dict[tuple[str, str], float] = {}
-        for head in self.predictor.classification_heads:
+        for head, term in self._validation_terms(logits, batch.prepared).items():
+            self._found.add_loss(head, term.item())
+        for head in self.predictor.network_classes:
             if head in batch.prepared.targets:
-                self._classified[head].append((logits[head], batch.prepared.targets[head]))
+                self._found.add_class(head, logits[head], batch.prepared.targets[head])
+        scores: dict[str, dict[str, float]] = {}
         for head, info in self.predictor.segmentation_heads.items():
             truth = self.predictor.source.read_label_map(batch.case, head)
             if truth is None or head not in prediction.segmentations:
                 continue
             predicted = sitk.GetArrayViewFromImage(prediction.segmentations[head].label_map)
             true = sitk.GetArrayViewFromImage(truth)
-            for structure, value in info.structures.items():
-                scores[head, structure] = dice(confusion(predicted == value, true == value))
-                self._dice[head, structure].append(scores[head, structure])
+            scores[head] = {
+                name: dice(confusion(predicted == value, true == value)) for name, value in info.structures.items()
+            }
+            self._found.add_dice(head, scores[head])
         return {"outcome": ValidationOutcome(batch.case, prediction, scores)}
 
     def on_validation_epoch_end(self) -> None:
-        """Log the mean Dice of each structure, the scores of each class head and the score; step a plateau schedule.
-
-        The score is the mean over the heads of the mean Dice of a segmentation and the balanced accuracy of a
-        classification.
-        """
-        by_head: defaultdict[str, list[float]] = defaultdict(list)
-        for (head, structure), values in sorted(self._dice.items()):
-            self._log(f"val/dice_{head}_{structure}", float(np.mean(values)))
-            by_head[head].append(float(np.mean(values)))
-        for head, answers in self._classified.items():
-            logits, targets = zip(*answers, strict=True)
-            scores = class_scores(np.stack(logits), targets)
-            for name, value in scores.items():
-                self._log(f"val/{name}_{head}", value)
-            by_head[head].append(scores["balanced_accuracy"])
-        self._dice.clear()
-        self._classified.clear()
-        self._log("val/score", float(np.mean([np.mean(values) for values in by_head.values()])) if by_head else 0.0)
+        """Log what was found, and step a plateau schedule by the score."""
+        values, self._found = self._found.values(), ValidationScores()
+        for name, value in values.items():
+            self._log(name, value)
         if isinstance(self.schedule, ReduceLROnPlateau):
-            self.schedule.step(self.trainer.callback_metrics["val/score"])
+            self.schedule.step(values["val/score"])
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the learning rate's state."""
@@ -184,18 +173,18 @@ class MultiTaskModule(pl.LightningModule):
             self.schedule.load_state_dict(self._schedule_state)
             self._schedule_state = None
 
-    def _validation_loss(self, logits: Mapping[str, NDArray[np.float32]], prepared: PreparedCase) -> Tensor:
+    def _validation_terms(self, logits: Mapping[str, NDArray[np.float32]], prepared: PreparedCase) -> dict[str, Tensor]:
         arrays = prepared.arrays()
         truths = {head: torch.tensor([target]) for head, target in prepared.targets.items()}
         for head in self.predictor.segmentation_heads:
             if f"labels.{head}" in arrays:
                 truths[head] = torch.from_numpy(arrays[f"labels.{head}"].astype(np.int64))[None]
-        terms = self.loss(
-            {head: [torch.from_numpy(logits[head][None])] for head in logits},
-            truths,
+        terms: dict[str, Tensor] = self.loss(
+            {head: [torch.from_numpy(values[None]).to(self.device)] for head, values in logits.items()},
+            {head: truth.to(self.device) for head, truth in truths.items()},
             {head: torch.tensor([head in truths]) for head in logits},
         )
-        return torch.stack(list(terms.values())).sum()
+        return terms
 
     def _log(self, name: str, value: float | Tensor, *, batch_size: int = 1) -> None:
         self.log(name, value, on_step=False, on_epoch=True, batch_size=batch_size)

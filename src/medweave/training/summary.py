@@ -45,7 +45,7 @@ def summarise_training(
         "recipe": recipe.name,
         "monitor": recipe.training.early_stopping.monitor,
         "best_value": outcome.best_value,
-        "best_epoch": outcome.best_epoch + 1,
+        "best_epoch": outcome.best_epoch,
         "epochs": outcome.epochs,
         "seconds": round(seconds, 1),
         "at_best_epoch": _losses_and_scores(best),

@@ -42,6 +42,7 @@ class LoopSettings:
         max_time: Longest duration as hours:minutes:seconds, or None.
         loader_workers: Processes that load and augment.
         seed: Of the data order and the samples.
+        balance: Classification head whose classes are drawn equally often, or None.
     """
 
     max_epochs: int
@@ -56,11 +57,12 @@ class LoopSettings:
     max_time: str | None
     loader_workers: int
     seed: int
+    balance: str | None = None
 
     @property
     def lower_is_better(self) -> bool:
         """Whether the monitored value should fall."""
-        return self.monitor == "val/loss"
+        return self.monitor.startswith("val/loss")
 
     def steps_per_epoch(self, cases: int) -> int:
         """Return the optimizer steps of an epoch over `cases` training cases."""
@@ -74,7 +76,7 @@ class Outcome:
 
     Attributes:
         epochs: Epochs completed.
-        best_epoch: Epoch of the best validation, from 0.
+        best_epoch: Epoch of the best validation, from 1.
         best_value: Its monitored value.
         history: Logged values of each epoch.
     """
@@ -115,6 +117,7 @@ def fit(
         per_case=settings.per_case,
         workers=settings.loader_workers,
         seed=settings.seed,
+        balance=settings.balance,
     )
     # The checkpoint is written last, when every other callback has taken the epoch into its state.
     trainer = _build_trainer(
@@ -133,7 +136,7 @@ def fit(
             where=run.path,
             fix="raise training.max_time, validate more often, or lower optimizer.lr.",
         )
-    return Outcome(trainer.current_epoch, checkpoints.best_epoch, checkpoints.best_value, metrics.history)
+    return Outcome(trainer.current_epoch, checkpoints.best_epoch + 1, checkpoints.best_value, metrics.history)
 
 
 def _build_trainer(settings: LoopSettings, run: RunFolder, *, callbacks: Sequence[Callback]) -> pl.Trainer:

@@ -23,6 +23,7 @@ from medweave.building.training import (
 )
 from medweave.core.files import new_output_folder, write_json, write_text
 from medweave.core.logging import log_to_file
+from medweave.data.audit import Audit
 from medweave.data.layouts.layout import scan
 from medweave.inference.backends.torch import avoid_faulty_amx_kernels, to_channels_last
 from medweave.inference.predictor import build_predictor, load_predictor
@@ -136,6 +137,7 @@ def _loop_settings(recipe: Recipe) -> LoopSettings:
         max_time=training.max_time,
         loader_workers=int(training.loader_workers),
         seed=training.seed,
+        balance=training.balance,
     )
 
 
@@ -154,7 +156,8 @@ def _measure(study: Study, folder: RunFolder, *, on_progress: OnProgress) -> dic
     parts = {part: [study.cases[case_id] for case_id in study.split.part(part)] for part in ("train", "val")}
     on_case = counter("measuring", sum(len(cases) for cases in parts.values()), on_progress)
     measured = measure_cases(predictor, parts, on_case=on_case)
-    return fit_measurement_classifiers(study.recipe, predictor, measured, folder)
+    duplicates = Audit.load(folder.audit).duplicate_groups
+    return fit_measurement_classifiers(study.recipe, predictor, measured, folder, linked_cases=duplicates)
 
 
 def _finish(

@@ -10,7 +10,7 @@ from medweave.building.components import (
     parameter_table,
 )
 from medweave.core.registry import Registry
-from medweave.recipes.schema import Component
+from medweave.recipes.section import Component
 
 Share = Annotated[float, Field(ge=0, le=1)]
 

@@ -1,3 +1,4 @@
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,9 @@ def augment() -> AugmentationPipeline:
 
 def flattened(batch) -> dict[str, Tensor]:
     return {
-        f"{kind}.{key}": value for kind in ("images", "label_maps", "present") for key, value in batch[kind].items()
+        f"{kind}.{key}": value
+        for kind in ("images", "label_maps", "targets", "present")
+        for key, value in batch[kind].items()
     }
 
 
@@ -150,6 +153,44 @@ def test_types_are_those_of_a_batch(tmp_path) -> None:
     assert batch["case_ids"] == ["a1", "b2"]
 
 
+def mixed_study(root: Path) -> TrainingDataset:
+    """A mask and a class; a class alone; a mask alone; without the second input; with the second input alone."""
+    image, flat = np.ones((1, *PATCH), np.float32), np.ones((1, 6, 6), np.float32)
+    labels, rows = np.ones(PATCH, np.uint8), np.array([[1, 1, 1, 1]], np.int32)
+    masked = {"labels.heart": labels, "foreground.heart": rows}
+    stored: dict[str, tuple[dict, dict]] = {
+        "all": ({"image.mri": image, "image.xray": flat, **masked}, {"side": 1, "signs": (1.0, 0.0)}),
+        "no mask": ({"image.mri": image, "image.xray": flat}, {"side": 2, "signs": (0.0, 0.0)}),
+        "no class": ({"image.mri": image, "image.xray": flat, **masked}, {}),
+        "no xray": ({"image.mri": image, **masked}, {"side": 0}),
+        "no mri": ({"image.xray": flat}, {"signs": (1.0, 1.0)}),
+    }
+    cases = []
+    for name, (arrays, targets) in stored.items():
+        ArrayStore(root).save(name, arrays)
+        cases.append(PreparedCase(name, root, name, targets))
+    inputs = layout() | {"xray": InputLayout(channels=1, heads=(), patch_size_voxels=(6, 6), augment=None)}
+    return TrainingDataset(cases, inputs=inputs, foreground=0.0, targets={"side": 0, "signs": (0.0, 0.0)})
+
+
+def test_a_mixed_batch_says_for_each_sample_what_is_present(tmp_path) -> None:
+    dataset = mixed_study(tmp_path)
+    batch = collate([dataset[position, 0] for position in range(5)])
+    assert {name: flags.tolist() for name, flags in batch["present"].items()} == {
+        "mri": [True, True, True, True, False],
+        "xray": [True, True, True, False, True],
+        "heart": [True, False, True, True, False],
+        "side": [True, True, False, True, False],
+        "signs": [True, True, False, False, True],
+    }
+    assert batch["targets"]["side"].tolist() == [1, 2, 0, 0, 0]
+    assert batch["targets"]["side"].dtype == torch.int64
+    assert batch["targets"]["signs"].tolist() == [[1, 0], [0, 0], [0, 0], [0, 0], [1, 1]]
+    assert batch["targets"]["signs"].dtype == torch.float32
+    assert batch["label_maps"]["heart"].flatten(1).amax(dim=1).tolist() == [1, 0, 1, 1, 0]
+    assert batch["images"]["xray"].flatten(1).amax(dim=1).tolist() == [1, 1, 1, 0, 1]
+
+
 def test_sampler_is_a_function_of_seed_and_epoch() -> None:
     def epoch(seed: int, number: int) -> list[tuple[int, int]]:
         sampler = SeededSampler(5, per_case=3, seed=seed)
@@ -169,3 +210,58 @@ def test_every_case_comes_equally_often_and_each_time_anew() -> None:
     assert np.bincount([position for position, _ in items]).tolist() == [4] * 6
     assert len({seed for _, seed in items}) == 24
     assert sorted(position for position, _ in items[:6]) == list(range(6))
+
+
+def balanced(classes: list, *, per_case: int = 1, seed: int = 0, epochs: int = 1) -> list[Counter]:
+    """Return how often each case is drawn in each epoch."""
+    sampler = SeededSampler(len(classes), per_case=per_case, seed=seed, classes=classes)
+    counts = []
+    for epoch in range(epochs):
+        sampler.set_epoch(epoch)
+        counts.append(Counter(position for position, _ in sampler))
+    return counts
+
+
+def test_a_balanced_epoch_has_every_class_equally_often_and_cases_without_one_as_often_as_ever() -> None:
+    classes = [0] * 12 + [1] * 3 + [2] * 3 + [None] * 4
+    for counts in balanced(classes, per_case=2, epochs=5):
+        of_class = Counter()
+        for position, count in counts.items():
+            of_class[classes[position]] += count
+        assert of_class == {0: 12, 1: 12, 2: 12, None: 8}
+        assert [counts[position] for position in range(18, 22)] == [2] * 4
+
+
+def test_a_class_s_cases_are_drawn_as_evenly_as_they_go() -> None:
+    for counts in balanced([0] * 17 + [1] * 3, epochs=10):
+        assert [counts[position] for position in range(17)].count(1) == 10
+        assert sorted(counts[position] for position in range(17, 20)) == [3, 3, 4]
+
+
+def test_what_cannot_be_divided_goes_to_other_classes_in_other_epochs() -> None:
+    classes = [0] * 5 + [1] * 3 + [2] * 3
+    shares = [
+        tuple(sum(counts[p] for p in range(11) if classes[p] == name) for name in range(3))
+        for counts in balanced(classes, epochs=20)
+    ]
+    assert {tuple(sorted(share)) for share in shares} == {(3, 4, 4)}
+    assert len(set(shares)) == 3
+
+
+def test_a_balanced_order_is_a_function_of_seed_and_epoch_and_is_mixed() -> None:
+    def order(seed: int, epoch: int) -> list[tuple[int, int]]:
+        sampler = SeededSampler(40, per_case=1, seed=seed, classes=[0] * 36 + [1] * 4)
+        sampler.set_epoch(epoch)
+        return list(sampler)
+
+    assert order(1, 2) == order(1, 2)
+    assert len({tuple(order(seed, epoch)) for seed, epoch in ((1, 2), (1, 3), (2, 2))}) == 3
+    rare = [place for place, (position, _) in enumerate(order(1, 2)) if position >= 36]
+    assert len(rare) == 20
+    assert min(rare) < 8
+    assert max(rare) > 32
+
+
+def test_balance_without_any_class_is_the_natural_order() -> None:
+    natural = SeededSampler(6, per_case=2, seed=3)
+    assert list(SeededSampler(6, per_case=2, seed=3, classes=[None] * 6)) == list(natural)

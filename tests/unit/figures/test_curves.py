@@ -12,7 +12,7 @@ BOTH = {"segmentation_heads": ["lungs"], "classification_heads": ["diagnosis"]}
 def _history(epochs, *, validate_every=1):
     rows = []
     for epoch in range(epochs):
-        row = {"epoch": float(epoch), "lr": 0.1 / (epoch + 1), "train/loss": 1 / (epoch + 1)}
+        row = {"epoch": epoch + 1.0, "lr": 0.1 / (epoch + 1), "train/loss": 1 / (epoch + 1)}
         if (epoch + 1) % validate_every == 0:
             row |= {"val/loss": 2 / (epoch + 1), "val/score": epoch / epochs}
             row |= {"val/dice_heart_left_atrium": epoch / epochs, "val/dice_heart_aorta": 0.5}
@@ -26,7 +26,7 @@ def _lines(axes):
 
 
 def test_each_panel_holds_its_series_by_epoch_from_one():
-    loss, score, dice, rate = segmentation_curves(_history(3), best_epoch=2).axes
+    loss, score, dice, rate = segmentation_curves(_history(3), best_epoch=3).axes
     assert _lines(loss)["training"] == [[1, 1], [2, 1 / 2], [3, 1 / 3]]
     assert _lines(loss)["validation"] == [[1, 2], [2, 1], [3, 2 / 3]]
     assert _lines(score)["score"] == [[1, 0], [2, 1 / 3], [3, 2 / 3]]
@@ -35,13 +35,13 @@ def test_each_panel_holds_its_series_by_epoch_from_one():
 
 
 def test_epochs_without_validation_leave_no_point():
-    _, score, *_ = segmentation_curves(_history(6, validate_every=3), best_epoch=5).axes
+    _, score, *_ = segmentation_curves(_history(6, validate_every=3), best_epoch=6).axes
     assert [x for x, _ in _lines(score)["score"]] == [3, 6]
 
 
 @pytest.mark.parametrize(("epochs", "validate_every"), [(1, 1), (6, 3), (100, 10)])
 def test_all_panels_share_their_epochs_from_the_first_to_the_last(epochs, validate_every):
-    axes = segmentation_curves(_history(epochs, validate_every=validate_every), best_epoch=0).axes
+    axes = segmentation_curves(_history(epochs, validate_every=validate_every), best_epoch=1).axes
     limits = {axis.get_xlim() for axis in axes}
     assert len(limits) == 1
     ((first, last),) = limits
@@ -50,19 +50,19 @@ def test_all_panels_share_their_epochs_from_the_first_to_the_last(epochs, valida
 
 
 def test_epochs_are_whole_numbers():
-    figure = segmentation_curves(_history(3), best_epoch=0)
+    figure = segmentation_curves(_history(3), best_epoch=1)
     assert all(tick == int(tick) for axis in figure.axes for tick in axis.get_xticks())
 
 
 def test_the_best_epoch_is_marked_in_every_panel_and_named_once():
-    figure = segmentation_curves(_history(4), best_epoch=1)
+    figure = segmentation_curves(_history(4), best_epoch=2)
     for axis in figure.axes:
         assert [2, 2] in [list(line.get_xdata()) for line in axis.lines]
     assert [text.get_text() for axis in figure.axes for text in axis.texts] == ["best: epoch 2"]
 
 
 def test_scores_are_drawn_from_zero_to_one():
-    _, score, dice, _ = segmentation_curves(_history(4), best_epoch=1).axes
+    _, score, dice, _ = segmentation_curves(_history(4), best_epoch=2).axes
     assert (score.get_ylim(), dice.get_ylim()) == ((0, 1), (0, 1))
 
 
@@ -80,7 +80,7 @@ def _titles(figure):
 
 
 def test_a_study_of_both_kinds_has_six_panels_on_a_page_of_2700_by_1800_pixels():
-    figure = training_curves(_history_of_both_kinds(4), best_epoch=1, **BOTH)
+    figure = training_curves(_history_of_both_kinds(4), best_epoch=2, **BOTH)
     assert _titles(figure) == [
         "Total loss",
         "Segmentation loss",
@@ -99,24 +99,24 @@ def test_a_study_of_both_kinds_has_six_panels_on_a_page_of_2700_by_1800_pixels()
 
 def test_a_study_of_classes_alone_has_no_panel_for_dice():
     figure = training_curves(
-        _history_of_both_kinds(4), best_epoch=1, segmentation_heads=[], classification_heads=["diagnosis"]
+        _history_of_both_kinds(4), best_epoch=2, segmentation_heads=[], classification_heads=["diagnosis"]
     )
     assert _titles(figure) == ["Total loss", "Validation accuracy", "Validation AUC", "Learning rate"]
 
 
 def test_the_dice_of_a_head_is_not_that_of_another_whose_name_begins_alike():
     history = [row | {"val/dice_heart2_aorta": 0.1} for row in _history(3)]
-    assert sorted(_lines(segmentation_curves(history, best_epoch=0).axes[2])) == ["heart aorta", "heart left atrium"]
+    assert sorted(_lines(segmentation_curves(history, best_epoch=1).axes[2])) == ["heart aorta", "heart left atrium"]
 
 
 def test_what_was_never_logged_leaves_an_empty_panel():
-    history = [{"epoch": 0.0, "lr": 0.1, "train/loss": 1.0}]
+    history = [{"epoch": 1.0, "lr": 0.1, "train/loss": 1.0}]
     heads = {"segmentation_heads": [], "classification_heads": ["grade", "stage"]}
-    assert _lines(training_curves(history, best_epoch=0, **heads).axes[2]) == {}
+    assert _lines(training_curves(history, best_epoch=1, **heads).axes[2]) == {}
 
 
 def test_each_quantity_has_a_picture_of_its_own():
-    figures = single_curves(_history_of_both_kinds(4), best_epoch=1, **BOTH)
+    figures = single_curves(_history_of_both_kinds(4), best_epoch=2, **BOTH)
     assert list(figures) == [
         "loss_curve",
         "seg_loss_curve",
@@ -133,5 +133,5 @@ def test_each_quantity_has_a_picture_of_its_own():
 def test_several_heads_of_a_kind_share_a_panel():
     history = [row | {"train/loss_a": 1.0, "val/loss_b": 2.0} for row in _history_of_both_kinds(2)]
     heads = {"segmentation_heads": ["lungs"], "classification_heads": ["a", "b"]}
-    figure = training_curves(history, best_epoch=0, **heads)
+    figure = training_curves(history, best_epoch=1, **heads)
     assert sorted(_lines(figure.axes[2])) == ["a, training", "b, validation"]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, jaccard_score, precision_score, recall_score
 
-from medweave.metrics.overlap import Counts, confusion, dice, iou, precision, sensitivity
+from medweave.metrics.overlap import Counts, confusion, dice, iou, mean_dice, precision, sensitivity
 
 
 def test_counts_of_hand_drawn_masks():
@@ -36,3 +36,7 @@ def test_two_empty_masks_agree_perfectly(score):
 @pytest.mark.parametrize("score", [dice, iou, precision, sensitivity])
 def test_one_empty_mask_scores_zero(score, counts):
     assert score(counts) == 0.0
+
+
+def test_every_structure_counts_alike_in_a_case_s_dice() -> None:
+    assert mean_dice({"large": 0.9, "small": 0.3}) == pytest.approx(0.6)

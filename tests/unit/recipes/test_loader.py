@@ -21,7 +21,7 @@ from medweave.recipes.loader import (
 )
 from medweave.recipes.schema import Recipe
 
-LIBRARY = ["demo", "heart", "hippocampus", "reference/heart_monai", "reference/heart_unet3d"]
+LIBRARY = ["demo", "heart", "heart_small", "hippocampus", "reference/heart_monai", "reference/heart_unet3d"]
 MAX_LINES = 80
 TYPES: dict[str, Any] = {
     "object": dict,
@@ -38,8 +38,9 @@ def schema_problems(value: Any, schema: dict[str, Any], root: dict[str, Any], wh
     """Validate by the keywords of JSON Schema that decide about structure, as an editor does."""
     if "$ref" in schema:
         return schema_problems(value, root["$defs"][schema["$ref"].removeprefix("#/$defs/")], root, where)
-    if "anyOf" in schema:
-        found = [schema_problems(value, branch, root, where) for branch in schema["anyOf"]]
+    if "anyOf" in schema or "oneOf" in schema:
+        branches = schema.get("anyOf") or schema["oneOf"]
+        found = [schema_problems(value, branch, root, where) for branch in branches]
         return [] if [] in found else [f"{where}: no branch fits", *chain(*found)]
     kind = schema.get("type")
     if kind and (not isinstance(value, TYPES[kind]) or (isinstance(value, bool) and kind != "boolean")):
@@ -119,15 +120,15 @@ def test_unknown_recipe_is_refused_with_a_suggestion() -> None:
 
 def test_a_file_wins_over_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    copy_recipe("demo", tmp_path / "heart")
-    assert load_recipe("heart").name == "demo"
+    copy_recipe("heart_small", tmp_path / "heart")
+    assert load_recipe("heart").name == "heart_small"
 
 
 def test_copy_is_the_same_recipe_and_never_overwrites(tmp_path: Path) -> None:
     copy_recipe("reference/heart_monai", tmp_path / "mine.yaml")
     assert load_recipe(tmp_path / "mine.yaml") == load_recipe("reference/heart_monai")
     with pytest.raises(UsageError, match=r"exists already \(.*mine\.yaml\)\. Fix: choose another name"):
-        copy_recipe("demo", tmp_path / "mine.yaml")
+        copy_recipe("heart_small", tmp_path / "mine.yaml")
 
 
 def test_every_problem_is_reported_at_once() -> None:
@@ -183,6 +184,10 @@ def test_every_problem_is_reported_at_once() -> None:
         (
             "data.heads.heart={kind: classification, classes: [a]}",
             ["data.heads.heart: one class alone leaves nothing to tell apart"],
+        ),
+        (
+            "data.heads={a.b: {structures: {a: 1}}}",
+            ["data.heads.a.b: a name has letters, digits, _ and - only, for it is part of file names"],
         ),
         (
             "patches.size_voxels={mri: [64, -1, 64]}",

@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from medweave.recipes.schema import Component, Intensity, Preprocessing, Recipe
+from medweave.recipes.schema import Intensity, Preprocessing, Recipe
+from medweave.recipes.section import Component
 
 MINIMAL: dict[str, Any] = {
     "name": "study",

@@ -12,7 +12,7 @@ def _data(root, **changes):
     for number in range(3):
         image = np.full((1, 8, 8, 8), number, np.float32)
         store.save(f"case{number}", {"image.mri": image, "labels.heart": np.zeros((8, 8, 8), np.uint8)})
-    cases = [PreparedCase(f"c{number}", root, f"case{number}") for number in range(3)]
+    cases = [PreparedCase(f"c{number}", root, f"case{number}", {"side": int(number > 0)}) for number in range(3)]
     layout = InputLayout(channels=1, heads=("heart",), patch_size_voxels=(8, 8, 8), augment=None)
     dataset = TrainingDataset(cases, inputs={"mri": layout}, foreground=0.0)
     return StudyData(dataset, ["v1", "v2"], **{"batch_size": 2, "per_case": 2, "workers": 0, "seed": 5} | changes)
@@ -24,6 +24,11 @@ def _order(data):
 
 def test_an_epoch_has_every_case_as_often_as_wanted(tmp_path):
     assert sorted(_order(_data(tmp_path))) == ["c0", "c0", "c1", "c1", "c2", "c2"]
+
+
+def test_a_balanced_epoch_has_every_class_as_often(tmp_path):
+    order = _order(_data(tmp_path, balance="side"))
+    assert (order.count("c0"), order.count("c1") + order.count("c2")) == (3, 3)
 
 
 def test_what_is_left_of_an_epoch_is_dropped_but_never_the_only_batch(tmp_path):

@@ -7,11 +7,14 @@ import torch
 from medweave.data.layouts.layout import scan
 from medweave.data.split import Split
 from medweave.inference.predictor import load_predictor
+from medweave.losses.classification import CrossEntropy
 from medweave.losses.loss import MultiTaskLoss, WeightedLoss
 from medweave.losses.overlap import DiceCrossEntropy
 from medweave.metrics.overlap import confusion, dice
 from medweave.models.encoders.unet3d import UNet3DEncoder
+from medweave.models.features import FeatureChannels
 from medweave.models.fusion.single import SingleFusion
+from medweave.models.heads.pooled_mlp import PooledMLPHead
 from medweave.models.heads.unet_decoder import UNetDecoderHead
 from medweave.models.multitask import MultiTaskModel
 from medweave.optimization.optimizers import sgd
@@ -20,28 +23,51 @@ from medweave.preprocessing.readers.medical import read_label_map
 from medweave.training.module import MultiTaskModule, ValidationCase
 
 
-def _module(*, make_schedule=lambda optimizer: cosine(optimizer, Course(2, 2))):
+def _module(*, make_schedule=lambda optimizer: cosine(optimizer, Course(2, 2)), learn_weights=False):
+    """A segmentation and a classification head on one 2D input."""
     encoder = UNet3DEncoder(in_channels=1, spatial_dims=2, channels=(4, 8))
-    head = UNetDecoderHead(channels=(4, 8), strides=(1, 2), structures=1, spatial_dims=2)
-    model = MultiTaskModel(encoders={"a": encoder}, fusion=SingleFusion(channels={"a": (4, 8)}), heads={"h": head})
+    head = UNetDecoderHead(channels=(4, 8), strides=((1, 1), (2, 2)), structures=1, spatial_dims=2)
+    sources = FeatureChannels(pyramids={"a": (4, 8)}, decoded={"h": 4}, activations={"h": "softmax"}, inputs={"h": "a"})
+    classifier = PooledMLPHead(
+        sources=sources,
+        make_fusion=lambda channels: SingleFusion(channels=channels),
+        classes=3,
+        hidden=(),
+        dropout=(0.0,),
+    )
+    model = MultiTaskModel(
+        encoders={"a": encoder},
+        segmentation_heads={"h": head},
+        classification_heads={"c": classifier},
+        drawn_on={"h": "a"},
+    )
+    terms = {
+        "h": WeightedLoss(DiceCrossEntropy(structures=1, activation="softmax"), 2.0),
+        "c": WeightedLoss(CrossEntropy(class_shares=(0.5, 0.3, 0.2), multi_label=False, class_weights="balanced"), 1.0),
+    }
     module = MultiTaskModule(
         model=model,
-        loss=MultiTaskLoss({"h": WeightedLoss(DiceCrossEntropy(structures=1, activation="softmax"), 2.0)}),
+        loss=MultiTaskLoss(terms, learn_weights=learn_weights),
         predictor=None,
         make_optimizer=lambda parameters: sgd(parameters, lr=0.5),
         make_schedule=make_schedule,
         seed=1,
     )
-    module.logged = {}
-    module.log = lambda name, value, **_: module.logged.update({name: float(value)})
+    module.logged, module.batch_sizes = {}, {}
+
+    def log(name, value, *, batch_size, **_):
+        module.logged[name], module.batch_sizes[name] = float(value), batch_size
+
+    module.log = log
     return module
 
 
-def _batch():
+def _batch(masks=(True, True), classes=(True, True)):
     return {
         "images": {"a": torch.randn(2, 1, 8, 8)},
         "label_maps": {"h": torch.randint(0, 2, (2, 8, 8))},
-        "present": {"a": torch.tensor([True, True]), "h": torch.tensor([True, True])},
+        "targets": {"c": torch.tensor([1, 2])},
+        "present": {"a": torch.tensor([True, True]), "h": torch.tensor(masks), "c": torch.tensor(classes)},
         "case_ids": ["c1", "c2"],
     }
 
@@ -49,15 +75,50 @@ def _batch():
 def test_the_step_s_loss_is_the_sum_of_the_terms_of_the_model_s_logits():
     module, batch = _module(), _batch()
     total = module.training_step(batch, 0)
-    terms = module.loss(module.model(batch["images"], batch["present"]), batch["label_maps"], batch["present"])
-    assert total.item() == pytest.approx(terms["h"].item(), rel=1e-5)
-    assert module.logged == {"train/loss": total.item(), "train/loss_h": total.item()}
+    truths = {**batch["label_maps"], **batch["targets"]}
+    terms = module.loss(module.model(batch["images"], batch["present"]), truths, batch["present"])
+    assert total.item() == pytest.approx(terms["h"].item() + terms["c"].item(), rel=1e-5)
+    assert module.logged == pytest.approx(
+        {"train/loss": total.item(), "train/loss_h": terms["h"].item(), "train/loss_c": terms["c"].item()}, rel=1e-5
+    )
+
+
+def test_a_term_is_logged_over_the_samples_that_have_its_truth():
+    module = _module()
+    module.training_step(_batch(masks=(True, False), classes=(True, True)), 0)
+    assert module.batch_sizes == {"train/loss": 2, "train/loss_h": 1, "train/loss_c": 2}
+
+
+def test_a_batch_in_which_no_case_has_a_mask_learns_the_classes_alone():
+    module = _module()
+    total = module.training_step(_batch(masks=(False, False)), 0)
+    total.backward()
+    assert module.logged == {"train/loss": total.item(), "train/loss_c": total.item()}
+    assert all(parameter.grad is None for parameter in module.model.segmentation_heads.parameters())
+    assert any(parameter.grad.abs().sum() > 0 for parameter in module.model.encoders.parameters())
+
+
+def test_a_batch_without_any_truth_is_skipped():
+    module = _module()
+    assert module.training_step(_batch(masks=(False, False), classes=(False, False)), 0) is None
+    assert module.logged == {}
+
+
+def test_learned_weights_are_optimised_and_logged_and_the_logged_losses_stay_at_fixed_weights():
+    module, batch = _module(learn_weights=True), _batch()
+    (group,) = module.configure_optimizers().param_groups
+    assert len(group["params"]) == len(list(module.model.parameters())) + 2
+    module.training_step(batch, 0).backward()
+    assert (module.logged["train/weight_h"], module.logged["train/weight_c"]) == (2.0, 1.0)
+    assert module.logged["train/loss"] == pytest.approx(module.logged["train/loss_h"] + module.logged["train/loss_c"])
+    assert {"loss.log_variances.h", "loss.log_variances.c"} <= module.state_dict().keys()
+    assert all(value.grad is not None for value in module.loss.log_variances.values())
 
 
 def test_a_loss_that_is_not_finite_stops_the_step():
     batch = _batch()
     batch["images"]["a"][0, 0, 0, 0] = float("nan")
-    with pytest.raises(FloatingPointError, match="the loss is nan in epoch 0"):
+    with pytest.raises(FloatingPointError, match="the loss is nan in epoch 1"):
         _module().training_step(batch, 0)
 
 

@@ -9,7 +9,7 @@ from medweave.runs.folder import RunFolder
 from medweave.training import pictures
 from medweave.training.trainer import Outcome
 
-HISTORY = [{"epoch": 0.0, "lr": 0.1, "train/loss": 1.0, "val/loss": 1.0, "val/score": 0.5}]
+HISTORY = [{"epoch": 1.0, "lr": 0.1, "train/loss": 1.0, "val/loss": 1.0, "val/score": 0.5}]
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def drawn(monkeypatch):
 
 def test_the_course_is_saved_on_one_page_and_by_quantity(tmp_path):
     data = SimpleNamespace(segmentation_heads={"heart": None}, classification_heads={})
-    outcome = Outcome(epochs=1, best_epoch=0, best_value=0.5, history=HISTORY)
+    outcome = Outcome(epochs=1, best_epoch=1, best_value=0.5, history=HISTORY)
     pictures.save_curves(outcome, recipe=SimpleNamespace(data=data), folder=RunFolder(tmp_path))
     assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == [
         "dice_curve.png",

@@ -4,7 +4,6 @@ import torch
 from medweave.losses.loss import MultiTaskLoss, WeightedLoss
 from medweave.losses.overlap import DiceCrossEntropy
 from medweave.models.encoders.unet3d import UNet3DEncoder
-from medweave.models.fusion.single import SingleFusion
 from medweave.models.heads.unet_decoder import UNetDecoderHead
 from medweave.models.multitask import MultiTaskModel
 from medweave.training import precision
@@ -15,16 +14,29 @@ CPU = torch.device("cpu")
 
 def _network():
     encoder = UNet3DEncoder(in_channels=1, spatial_dims=2, channels=(4, 8))
-    head = UNetDecoderHead(channels=(4, 8), strides=(1, 2), structures=1, spatial_dims=2)
+    head = UNetDecoderHead(channels=(4, 8), strides=((1, 1), (2, 2)), structures=1, spatial_dims=2)
     model = MultiTaskModel(
-        encoders={"xray": encoder}, fusion=SingleFusion(channels={"xray": (4, 8)}), heads={"lung": head}
+        encoders={"xray": encoder},
+        segmentation_heads={"lung": head},
+        classification_heads={},
+        drawn_on={"lung": "xray"},
     )
-    loss = MultiTaskLoss({"lung": WeightedLoss(DiceCrossEntropy(structures=1, activation="softmax"), 1.0)})
-    return model, loss
+    terms = {"lung": WeightedLoss(DiceCrossEntropy(structures=1, activation="softmax"), 1.0)}
+    return model, MultiTaskLoss(terms, learn_weights=True)
 
 
-def _fastest(model, loss):
-    return fastest_precision(model, loss, image_shapes={"xray": (2, 1, 16, 16)}, device=CPU)
+def _batch(*present):
+    return {
+        "images": {"xray": torch.randn(2, 1, 16, 16)},
+        "label_maps": {"lung": torch.randint(0, 2, (2, 16, 16))},
+        "targets": {},
+        "present": {"xray": torch.tensor([True, True]), "lung": torch.tensor(present)},
+        "case_ids": ["c1", "c2"],
+    }
+
+
+def _fastest(model, loss, *present):
+    return fastest_precision(model, loss, batch=_batch(*present or (True, True)), device=CPU)
 
 
 @pytest.mark.parametrize(
@@ -43,10 +55,11 @@ def test_a_processor_without_bfloat16_takes_float32_unmeasured(monkeypatch):
     assert _fastest(*_network()) == "float32"
 
 
-def test_measuring_leaves_the_network_as_it_was(monkeypatch):
+@pytest.mark.parametrize("present", [(True, True), (True, False), (False, False)])
+def test_measuring_leaves_the_network_and_the_loss_as_they_were(monkeypatch, present):
     monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)
     model, loss = _network()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    assert _fastest(model, loss) in ("float32", "bfloat16")
+    assert _fastest(model, loss, *present) in ("float32", "bfloat16")
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
-    assert all(parameter.grad is None for parameter in model.parameters())
+    assert all(parameter.grad is None for parameter in (*model.parameters(), *loss.parameters()))

@@ -5,16 +5,16 @@ from medweave.training.summary import measurement_lines, summarise_training, sum
 from medweave.training.trainer import Outcome
 
 HISTORY = [
-    {"epoch": 0.0, "lr": 0.1, "train/loss": 0.9, "val/score": 0.5},
-    {"epoch": 1.0, "lr": 0.1, "train/loss": 0.6, "val/score": 0.75},
-    {"epoch": 2.0, "lr": 0.1, "train/loss": 0.5},
+    {"epoch": 1.0, "lr": 0.1, "train/loss": 0.9, "val/score": 0.5},
+    {"epoch": 2.0, "lr": 0.1, "train/loss": 0.6, "val/score": 0.75},
+    {"epoch": 3.0, "lr": 0.1, "train/loss": 0.5},
 ]
 
 
 def _summary(tmp_path, measured=None):
     return summarise_training(
-        Outcome(epochs=3, best_epoch=1, best_value=0.75, history=HISTORY),
-        recipe=load_recipe("demo"),
+        Outcome(epochs=3, best_epoch=2, best_value=0.75, history=HISTORY),
+        recipe=load_recipe("heart_small"),
         split=Split(train=("a", "b"), val=("c",), test=("d",)),
         folder=RunFolder(tmp_path),
         parameters=1234567,
@@ -45,7 +45,7 @@ def test_the_files_are_relative_to_the_run(tmp_path):
 
 def test_the_markdown_says_it_in_a_sentence_and_a_table(tmp_path):
     text = summary_markdown(_summary(tmp_path))
-    assert text.startswith("# demo\n\n**Best val/score: 0.7500** in epoch 2 of 3,\nafter 1.5 minutes in all.")
+    assert text.startswith("# heart_small\n\n**Best val/score: 0.7500** in epoch 2 of 3,\nafter 1.5 minutes in all.")
     assert "1,234,567 parameters" in text
     assert "| train/loss | 0.6000 |" in text
     assert "![Training curves](figures/training_curves.png)" in text

@@ -185,7 +185,7 @@ def test_a_time_limit_before_the_first_validation_is_a_run_error(train_tiny, tmp
 
 
 def test_a_monitored_value_that_is_never_logged_is_refused_with_those_that_are(train_tiny, tmp_path):
-    with pytest.raises(RecipeError, match=r"'val/dice'; one of val/score, val/loss, val/dice_heart_left_atrium"):
+    with pytest.raises(RecipeError, match=r"'val/dice'; one of val/score, val/loss, val/loss_heart, val/dice_"):
         train_tiny(tmp_path / "run", "training.early_stopping.monitor=val/dice")
     assert not (tmp_path / "run").exists()
 
@@ -205,9 +205,9 @@ def test_steps_of_an_epoch(cases, changes, steps):
 
 
 def test_only_a_loss_should_fall():
-    monitors = ("val/loss", "val/score", "val/dice_brain_blood_loss")
+    monitors = ("val/loss", "val/loss_heart", "val/score", "val/dice_brain_blood_loss")
     settings = [LoopSettings(**(SETTINGS | {"monitor": monitor})) for monitor in monitors]
-    assert [setting.lower_is_better for setting in settings] == [True, False, False]
+    assert [setting.lower_is_better for setting in settings] == [True, True, False, False]
 
 
 def test_one_core_is_left_to_the_network(monkeypatch):

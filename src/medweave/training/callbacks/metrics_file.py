@@ -14,9 +14,9 @@ from medweave.runs.folder import RunFolder
 class MetricsFile(Callback):
     """Keeps the history of every logged value and rewrites metrics.csv after each epoch.
 
-    `lr` is the learning rate that the epoch left. Values that an epoch does not have (validation, where it is not due)
-    are left empty. The history is part of the checkpoint, so that a resumed training continues the file of the unbroken
-    one.
+    Epochs count from 1. `lr` is the learning rate that the epoch left. Values that an epoch does not have (validation,
+    where it is not due) are left empty. The history is part of the checkpoint, so that a resumed training continues the
+    file of the unbroken one.
     """
 
     def __init__(self, run: RunFolder) -> None:
@@ -30,7 +30,7 @@ class MetricsFile(Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Append the epoch's row."""
-        row = {"epoch": float(trainer.current_epoch), "lr": trainer.optimizers[0].param_groups[0]["lr"]}
+        row = {"epoch": float(trainer.current_epoch + 1), "lr": trainer.optimizers[0].param_groups[0]["lr"]}
         for name, value in trainer.callback_metrics.items():
             if self._validated or not name.startswith("val/"):
                 row[name] = float(value)

@@ -64,13 +64,13 @@ class TensorBoardPictures(Callback):
 def _log_comparisons(logger: TensorBoardLogger, module: MultiTaskModule, outcome: ValidationOutcome) -> None:
     """Log the overlay of prediction and truth of each head."""
     source = module.predictor.source
-    for head, info in module.predictor.segmentation_heads.items():
+    for head in module.predictor.segmentation_heads:
         truth = source.read_label_map(outcome.case, head)
         if truth is None or head not in outcome.prediction.segmentations:
             continue
         path = module.predictor.image_path(outcome.case, head)
         image = read_channels(path, spatial_dims=truth.GetDimension())[0]
-        scores = ", ".join(f"{name} {outcome.dice[head, name]:.3f}" for name in info.structures)
+        scores = ", ".join(f"{name} {value:.3f}" for name, value in outcome.dice[head].items())
         figure = comparison_figure(
             to_array(image),
             to_array(outcome.prediction.segmentations[head].label_map),

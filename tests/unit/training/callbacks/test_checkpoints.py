@@ -10,7 +10,7 @@ def test_the_weights_and_the_best_checkpoint_are_of_the_best_epoch(train_tiny, t
     # One batch's statistics and a huge rate: the first epoch stays the best or not, but the score varies.
     run = train_tiny(tmp_path / "run", "optimizer={name: sgd, lr: 0.5}", "scheduler=constant").run
     history = pd.read_csv(run.metrics)
-    best = int(history.loc[history["val/score"].idxmax(), "epoch"])
+    best = int(history.loc[history["val/score"].idxmax(), "epoch"]) - 1
     checkpoint = torch.load(run.best_checkpoint, weights_only=True)
     assert checkpoint["epoch"] == best
     assert torch.load(run.last_checkpoint, weights_only=True)["epoch"] == len(history) - 1

@@ -3,7 +3,6 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from medweave.models.encoders.unet3d import UNet3DEncoder
-from medweave.models.fusion.single import SingleFusion
 from medweave.models.heads.unet_decoder import UNetDecoderHead
 from medweave.models.multitask import MultiTaskModel
 from medweave.training.callbacks.tensorboard import _Traceable
@@ -17,9 +16,17 @@ def events(finished_run):
 
 
 def test_scalars_are_there_for_every_epoch(events):
-    names = {"train/loss", "val/loss", "val/score", "val/dice_heart_left_atrium", "resources/seconds"}
+    names = {
+        "train/loss",
+        "train/loss_heart",
+        "val/loss",
+        "val/loss_heart",
+        "val/score",
+        "val/dice_heart_left_atrium",
+        "resources/seconds",
+    }
     assert names <= set(events.Tags()["scalars"])
-    assert [len(events.Scalars(name)) for name in sorted(names)] == [4] * 5
+    assert [len(events.Scalars(name)) for name in sorted(names)] == [4] * len(names)
 
 
 def test_the_first_validation_case_is_drawn_at_every_validation(events):
@@ -35,8 +42,10 @@ def test_the_graph_holds_the_convolutions(events):
 
 def test_the_traceable_model_gives_the_model_s_logits():
     encoder = UNet3DEncoder(in_channels=1, spatial_dims=2, channels=(4, 8))
-    head = UNetDecoderHead(channels=(4, 8), strides=(1, 2), structures=1, spatial_dims=2)
-    model = MultiTaskModel(encoders={"a": encoder}, fusion=SingleFusion(channels={"a": (4, 8)}), heads={"h": head})
+    head = UNetDecoderHead(channels=(4, 8), strides=((1, 1), (2, 2)), structures=1, spatial_dims=2)
+    model = MultiTaskModel(
+        encoders={"a": encoder}, segmentation_heads={"h": head}, classification_heads={}, drawn_on={"h": "a"}
+    )
     model.eval()
     image = torch.randn(1, 1, 8, 8)
     (logits,) = _Traceable(model, ("a",))(image)

@@ -1,0 +1,57 @@
+"""What a validation finds, accumulated over its cases."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medweave.data.preparation import Target
+from medweave.metrics.overlap import mean_dice
+from medweave.training.class_scores import class_scores
+
+
+class ValidationScores:
+    """Collects the answers to the validation cases; a case counts for a head only where it has the head's truth."""
+
+    def __init__(self) -> None:
+        self._losses: defaultdict[str, list[float]] = defaultdict(list)
+        self._dice: defaultdict[str, list[Mapping[str, float]]] = defaultdict(list)
+        self._classified: defaultdict[str, list[tuple[NDArray[np.float32], Target]]] = defaultdict(list)
+
+    def add_loss(self, head: str, loss: float) -> None:
+        """Add the loss of a head on a case."""
+        self._losses[head].append(loss)
+
+    def add_dice(self, head: str, of_structures: Mapping[str, float]) -> None:
+        """Add the Dice of each structure of a segmentation head on a case."""
+        self._dice[head].append(of_structures)
+
+    def add_class(self, head: str, logits: NDArray[np.float32], target: Target) -> None:
+        """Add the answer of a classification head to a case, logits (classes,)."""
+        self._classified[head].append((logits, target))
+
+    def values(self) -> dict[str, float]:
+        """Return what is logged, by name.
+
+        `val/loss_HEAD` is the mean over the cases with truth and `val/loss` the sum over the heads;
+        `val/dice_HEAD_STRUCTURE` a mean; `val/accuracy_HEAD`, `val/balanced_accuracy_HEAD` and `val/auc_HEAD` are of
+        all cases together. `val/score` is the mean over the heads of the mean Dice of a segmentation and the balanced
+        accuracy of a classification. What has no truth is left out.
+        """
+        values = {f"val/loss_{head}": float(np.mean(losses)) for head, losses in self._losses.items()}
+        if values:
+            values["val/loss"] = sum(values.values())
+        scores = []
+        for head, cases in self._dice.items():
+            for structure in cases[0]:
+                values[f"val/dice_{head}_{structure}"] = float(np.mean([case[structure] for case in cases]))
+            scores.append(float(np.mean([mean_dice(case) for case in cases])))
+        for head, answers in self._classified.items():
+            logits, targets = zip(*answers, strict=True)
+            of_head = class_scores(np.stack(logits), targets)
+            values |= {f"val/{name}_{head}": value for name, value in of_head.items()}
+            scores.append(of_head["balanced_accuracy"])
+        if scores:
+            values["val/score"] = float(np.mean(scores))
+        return values

@@ -1,0 +1,51 @@
+import pytest
+from pydantic import ValidationError
+
+from medweave.recipes.data import ClassificationHead, Data, Input, SegmentationHead
+
+HEADS = {
+    "heart": {"structures": {"lv": 3}},
+    "diagnosis": {"kind": "classification", "classes": ["NOR", "DCM"], "ignore": ["other"]},
+}
+
+
+def _data(**changes) -> Data:
+    return Data.model_validate({"inputs": {"mri": {}}, "heads": HEADS} | changes)
+
+
+def test_heads_are_told_apart_by_their_kind_which_is_segmentation_by_default() -> None:
+    data = _data()
+    assert data.segmentation_heads == {"heart": SegmentationHead(structures={"lv": 3})}
+    assert list(data.classification_heads) == ["diagnosis"]
+    assert Data.model_validate(data.model_dump(mode="json")) == data
+    assert Data.model_validate({"inputs": data.inputs, "heads": data.heads}) == data
+
+
+@pytest.mark.parametrize(
+    ("channels", "colour", "n_channels"), [(("ed", "es"), "grey", 2), (("image",), "rgb", 3), (("a", "b"), "rgb", 6)]
+)
+def test_a_colour_image_has_three_channels(channels, colour, n_channels) -> None:
+    assert Input(channels=channels, colour=colour).n_channels == n_channels
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"classes": ["a", "a"]}, "a class is named twice: a"),
+        ({"classes": ["a", "b"], "ignore": ["b"]}, "a class is an answer and ignored: b"),
+        ({"classes": ["a"]}, "one class alone leaves nothing to tell apart"),
+        ({"classes": []}, "at least 1 item"),
+    ],
+)
+def test_classes_that_cannot_be_told_apart_are_refused(settings, problem) -> None:
+    with pytest.raises(ValidationError, match=problem):
+        ClassificationHead(kind="classification", **settings)
+
+
+def test_one_label_that_a_case_may_have_is_enough() -> None:
+    assert ClassificationHead(kind="classification", classes=["plaque"], multi_label=True).classes == ("plaque",)
+
+
+def test_shares_of_the_split_sum_to_one() -> None:
+    with pytest.raises(ValidationError, match=r"train \+ val \+ test must be 1, got 1\.3"):
+        _data(split={"train": 0.7, "val": 0.3, "test": 0.3})
