@@ -68,7 +68,7 @@ def test_a_command_is_accepted(page: str, line: str) -> None:
 @pytest.mark.parametrize(("page", "line"), MEDWEAVE_LINES)
 def test_a_recipe_that_a_command_names_exists(page: str, line: str) -> None:
     name, command, arguments = resolve(line)
-    recipe = command.make_context(name, arguments).params.get("recipe", "demo")
+    recipe = command.make_context(name, arguments).params.get("recipe") or "demo"
     assert recipe in library_names() or recipe.endswith(".yaml")
 
 
@@ -94,7 +94,8 @@ def test_other_commands_are_few_and_known() -> None:
 def test_a_yaml_snippet_is_a_recipe_or_a_part_of_one(page: str, block: str) -> None:
     content = yaml.safe_load(block)
     if "model" not in content:
-        content = yaml.safe_load(library_file("heart").read_text(encoding="utf-8")) | content
+        heart = yaml.safe_load(library_file("heart").read_text(encoding="utf-8"))
+        content = heart | content | {"data": heart["data"] | content.get("data", {})}
     assert complete_recipe(validate_recipe(content, page), page).model.encoders
 
 
