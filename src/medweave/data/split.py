@@ -87,7 +87,7 @@ def draw_split(
     Raises:
         DataError: There are fewer subjects than parts.
     """
-    groups = _groups(cases, linked_cases)
+    groups = subject_groups(cases, linked_cases)
     wanted = [part for part in PARTS if shares[part] > 0]
     if len(groups) < len(wanted):
         raise DataError(
@@ -111,8 +111,13 @@ def draw_split(
     return Split(**{part: tuple(sorted(members[part])) for part in PARTS})
 
 
-def _groups(cases: Sequence[Case], linked_cases: Sequence[Sequence[str]]) -> list[list[Case]]:
-    """Join the cases of one subject, and subjects that share linked cases."""
+def subject_groups(cases: Sequence[Case], linked_cases: Sequence[Sequence[str]]) -> list[list[Case]]:
+    """Join the cases of one subject, and subjects that share linked cases.
+
+    Args:
+        cases: The cases.
+        linked_cases: Groups of case ids that count as one subject (duplicates); others may be among them.
+    """
     leader = {case.case_id: case.case_id for case in cases}
 
     def find(case_id: str) -> str:

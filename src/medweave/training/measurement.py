@@ -15,6 +15,7 @@ from medweave.core.errors import DataError
 from medweave.core.files import write_text
 from medweave.core.logging import get_logger
 from medweave.data.case import Case
+from medweave.data.split import subject_groups
 from medweave.inference.predictor import Predictor
 from medweave.measurement_classifiers.cross_validation import Fit, MeasuredCases, cross_validate
 from medweave.measurements.measurement import Measurement
@@ -57,7 +58,12 @@ def measure_cases(
 
 
 def fit_measurement_classifiers(
-    recipe: Recipe, predictor: Predictor, measured: Sequence[MeasuredCase], run: RunFolder
+    recipe: Recipe,
+    predictor: Predictor,
+    measured: Sequence[MeasuredCase],
+    run: RunFolder,
+    *,
+    linked_cases: Sequence[Sequence[str]] = (),
 ) -> dict[str, dict[str, Any]]:
     """Fit each classifier of measurements, write measurements.csv and the classifiers into the run.
 
@@ -69,19 +75,22 @@ def fit_measurement_classifiers(
         predictor: Knows the cases' classes.
         measured: The cases.
         run: Where the files go.
+        linked_cases: Groups of case ids that count as one subject (duplicates).
 
     Returns:
         By head: `method`, `n_cases`, `n_subjects`, and `cross_validated_accuracy` over divisions by subject (`mean`
         with Wilson's interval for as many subjects, None where they are too few).
     """
     write_text(run.measurements, _as_csv(measured))
+    groups = subject_groups([entry.case for entry in measured], linked_cases)
+    subjects = {case.case_id: group[0].subject_id for group in groups for case in group}
     summaries = {}
     for head in recipe.measurement_classifiers:
         known = [(case, names[0]) for case in measured if (names := predictor.source.targets[head].names(case.case))]
         cases = MeasuredCases.of(
             [case.values for case, _ in known],
             classes=[name for _, name in known],
-            subject_ids=[case.case.subject_id for case, _ in known],
+            subject_ids=[subjects[case.case.case_id] for case, _ in known],
         )
         fit = build_fit(recipe, head)
         classifier = fit(cases)

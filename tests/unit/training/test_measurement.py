@@ -52,9 +52,10 @@ def run(tmp_path):
     return RunFolder(tmp_path)
 
 
-def _fit(run, cases, recipe=RECIPE):
+def _fit(run, cases, recipe=RECIPE, linked_cases=()):
     predictor = _Predictor()
-    return fit_measurement_classifiers(recipe, predictor, measure_cases(predictor, {"train": cases}), run)
+    measured = measure_cases(predictor, {"train": cases})
+    return fit_measurement_classifiers(recipe, predictor, measured, run, linked_cases=linked_cases)
 
 
 def test_every_case_of_every_part_is_measured():
@@ -95,6 +96,10 @@ def test_the_cross_validated_accuracy_has_the_interval_of_its_subjects(run):
     assert accuracy["mean"] == 1.0
     # Wilson's lower end for n of n right answers is n / (n + 1.96 squared).
     assert accuracy["ci95"] == pytest.approx([12 / (12 + 1.959964**2), 1.0])
+
+
+def test_copies_of_a_case_count_as_one_subject(run):
+    assert _fit(run, _cases(24), linked_cases=[["c0", "c4"], ["c3", "elsewhere"]])["diagnosis"]["n_subjects"] == 11
 
 
 def test_cases_without_the_target_are_measured_but_not_fitted(run):
