@@ -13,6 +13,8 @@ from medweave.preprocessing.readers.medical import read_label_map
 
 pytestmark = [pytest.mark.real_data, pytest.mark.slow]
 
+#: Two patients of the set have the same images, drawn twice.
+COPIES = {"patient076": "patient074"}
 STRUCTURES = {"rv": 1, "myocardium": 2, "lv": 3}
 
 
@@ -27,7 +29,7 @@ def measured(shared_data):
     return MeasuredCases.of(
         rows,
         classes=[case.targets["diagnosis"] for case in cases],
-        subject_ids=[case.subject_id for case in cases],
+        subject_ids=[COPIES.get(case.subject_id, case.subject_id) for case in cases],
     )
 
 
