@@ -32,7 +32,7 @@ def write_attention(
     for name, heat in answer.attention.maps.items():
         image = read_channels(case.images[source.inputs[name].image_names[0]], spatial_dims=heat.ndim)[0]
         drawn = next((key for key, info in segmentation_heads.items() if info.input_name == name), None)
-        inside = f"; {answer.attention.inside[drawn]:.0%} of it in the {drawn}" if drawn else ""
+        inside = f"\n{answer.attention.inside[drawn]:.0%} of it in {drawn}" if drawn else ""
         figure = overlay_figure(
             to_array(image),
             to_array(prediction.segmentations[drawn].label_map) if drawn else None,
