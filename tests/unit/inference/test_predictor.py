@@ -1,9 +1,11 @@
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
+from scipy import special
 
 from medweave.building.check import complete_recipe
 from medweave.building.model import build_model
@@ -12,8 +14,10 @@ from medweave.data.case import Case
 from medweave.inference.predictor import build_predictor, load_predictor
 from medweave.preprocessing.geometry import Grid, to_array, to_image
 from medweave.recipes.loader import load_recipe
+from medweave.recipes.schema import Recipe
 from medweave.runs.folder import RunFolder
 
+LPS = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 SMALL = (
     "model.encoders.mri.channels=[4,8,8]",
     "preprocessing.mri.spacing_mm=[3,3,3]",
@@ -22,7 +26,7 @@ SMALL = (
 
 
 def _predictor(*overrides):
-    recipe = complete_recipe(load_recipe("demo", [*SMALL, *overrides]), "demo")
+    recipe = complete_recipe(load_recipe("heart_small", [*SMALL, *overrides]), "heart_small")
     torch.manual_seed(0)
     return build_predictor(recipe, build_model(recipe).eval())
 
@@ -115,8 +119,8 @@ def test_only_the_largest_component_is_kept_where_the_recipe_says_so(tmp_path):
     assert whole[largest == 1].all()
 
 
-def test_a_missing_input_is_named():
-    with pytest.raises(DataError, match=r"input 'mri' is missing \(case c1\): got images none; wanted image"):
+def test_a_case_without_any_input_is_refused():
+    with pytest.raises(DataError, match=r"no input of the model \(case c1\): got images none; wanted image"):
         _predictor().predict(Case("c1", "s1", images={}))
 
 
@@ -129,8 +133,116 @@ def test_a_predictor_knows_the_files_of_a_head(tmp_path):
 
 
 def test_a_recipe_whose_patch_size_is_not_resolved_is_refused():
-    with pytest.raises(ValueError, match="size_voxels is not resolved"):
+    with pytest.raises(ValueError, match=r"size_voxels is still auto"):
         _predictor("patches.size_voxels=auto")
+
+
+MIXED = {
+    "name": "mixed",
+    "data": {
+        "inputs": {"mri": {"channels": ["mri"]}, "xray": {"spatial_dims": 2, "channels": ["xray"], "colour": "rgb"}},
+        "heads": {
+            "heart": {"kind": "segmentation", "structures": {"atrium": 7}, "of": "mri"},
+            "side": {"kind": "classification", "classes": ["left", "right", "both"]},
+            "signs": {"kind": "classification", "classes": ["a", "b"], "multi_label": True},
+        },
+    },
+    "patches": {"size_voxels": {"mri": [8, 8, 4], "xray": [8, 8]}},
+    "model": {
+        "encoders": {
+            "mri": {"name": "monai_unet", "channels": [4, 4], "residual_units": 1},
+            "xray": {"name": "monai_unet", "channels": [4, 4], "residual_units": 1},
+        },
+        "fusion": {"name": "concat"},
+        "heads": {
+            "heart": {"name": "monai_unet_decoder", "residual_units": 1},
+            "side": {"name": "pooled_mlp", "hidden": [], "dropout": [0]},
+            "signs": {"name": "pooled_mlp", "hidden": [], "dropout": [0]},
+        },
+    },
+    "losses": {"heart": "dice_ce", "side": "cross_entropy", "signs": "cross_entropy"},
+    "training": {"precision": "float32"},
+}
+
+
+def _mixed(**settings):
+    recipe = Recipe.model_validate(MIXED)
+    torch.manual_seed(0)
+    model = build_model(recipe).eval()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    return build_predictor(recipe, model, **settings)
+
+
+@pytest.fixture
+def mixed_case(tmp_path):
+    """A volume and a colour picture whose sizes are no multiples of the network's steps."""
+    rng = np.random.default_rng(2)
+    volume = to_image(
+        rng.normal(size=(9, 11, 5)).astype(np.float32), Grid((9, 11, 5), (1.0, 1.0, 2.0), (0.0,) * 3, LPS)
+    )
+    sitk.WriteImage(volume, str(tmp_path / "mri.nii.gz"))
+    picture = sitk.GetImageFromArray(rng.integers(256, size=(7, 9, 3)).astype(np.uint8), isVector=True)
+    sitk.WriteImage(picture, str(tmp_path / "xray.png"))
+    return Case("c1", "s1", images={"mri": tmp_path / "mri.nii.gz", "xray": tmp_path / "xray.png"})
+
+
+def _without(case, *names):
+    return replace(case, images={name: path for name, path in case.images.items() if name not in names})
+
+
+def test_a_mixed_study_answers_with_a_label_map_and_classes(mixed_case):
+    prediction = _mixed().predict(mixed_case)
+    label_map = prediction.segmentations["heart"].label_map
+    assert Grid.of(label_map).difference(Grid.of(sitk.ReadImage(str(mixed_case.images["mri"])))) is None
+    assert set(np.unique(to_array(label_map))) == {0, 7}
+    side, signs = prediction.classifications["side"], prediction.classifications["signs"]
+    assert list(side.probabilities) == ["left", "right", "both"]
+    assert sum(side.probabilities.values()) == pytest.approx(1)
+    assert list(signs.probabilities) == ["a", "b"]
+    assert prediction.missing_inputs == ()
+
+
+def test_the_network_sees_each_input_whole_and_padded_by_its_border(mixed_case):
+    predictor = _mixed()
+    inputs = {name: predictor.source.read_input(mixed_case, name) for name in ("mri", "xray")}
+    padding = {"mri": ((0, 0), (0, 1), (0, 1), (0, 1)), "xray": ((0, 0), (0, 1), (0, 1))}
+    images = {
+        name: torch.from_numpy(np.pad(found.image, padding[name], mode="edge"))[None] for name, found in inputs.items()
+    }
+    present = {name: torch.tensor([True]) for name in images}
+    with torch.inference_mode():
+        expected = predictor.backend.model(images, present)
+    logits = predictor.logits(inputs)
+    assert logits["heart"] == pytest.approx(expected["heart"][0][0, :, :9, :11, :5].numpy(), abs=1e-4)
+    for head in ("side", "signs"):
+        assert logits[head] == pytest.approx(expected[head][0][0].numpy(), abs=1e-4)
+
+
+@pytest.mark.parametrize("missing", ["mri", "xray"])
+def test_any_subset_of_the_inputs_is_answered_and_what_is_missing_is_told(mixed_case, missing):
+    predictor = _mixed()
+    whole, partial = predictor.predict(mixed_case), predictor.predict(_without(mixed_case, missing))
+    assert partial.missing_inputs == (missing,)
+    assert list(partial.segmentations) == (["heart"] if missing == "xray" else [])
+    assert list(partial.classifications) == ["side", "signs"]
+    assert not np.allclose(partial.classifications["side"].logits, whole.classifications["side"].logits)
+    if missing == "xray":
+        masks = [to_array(answer.segmentations["heart"].label_map) for answer in (whole, partial)]
+        assert np.array_equal(*masks)
+
+
+def test_a_case_without_any_of_several_inputs_is_refused_with_their_names(mixed_case):
+    with pytest.raises(DataError, match=r"no input of the model \(case c1\): got images none; wanted mri, xray"):
+        _mixed().predict(_without(mixed_case, "mri", "xray"))
+
+
+def test_temperatures_soften_probabilities_and_leave_logits_and_answers(mixed_case):
+    plain = _mixed().predict(mixed_case).classifications["side"]
+    soft = _mixed(temperatures={"side": 4.0}).predict(mixed_case).classifications["side"]
+    assert np.array_equal(soft.logits, plain.logits)
+    assert list(soft.probabilities.values()) == pytest.approx(special.softmax(plain.logits / 4))
+    assert soft.classes == plain.classes
 
 
 def test_a_run_predicts_with_its_own_weights(tiny_run, tmp_path):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from monai.inferers import sliding_window_inference
 
-from medweave.inference.sliding_window import average_over_flips, infer_by_window
+from medweave.inference.sliding_window import infer_by_window
 
 RNG = np.random.default_rng(0)
 
@@ -32,7 +32,8 @@ def _image(*size):
 
 
 def _infer(image, network, window, **settings):
-    return infer_by_window(image, network, window_voxels=window, **{"overlap": 0.5, "divisor": 4} | settings)["heart"]
+    settings = {"overlap": 0.5, "divisor": (4,) * len(window)} | settings
+    return infer_by_window(image, network, window_voxels=window, **settings)["heart"]
 
 
 @pytest.mark.parametrize(
@@ -65,6 +66,12 @@ def test_a_small_volume_is_padded_by_its_border_to_the_next_multiple():
     network.shapes.clear()
     assert np.array_equal(_infer(image, network, (16, 16, 16)), expected[:, :10, :12, :5])
     assert network.shapes == [(1, 1, 12, 12, 8)]
+
+
+def test_each_axis_is_padded_to_its_own_multiple():
+    image, network = _image(10, 12, 5), ConvolutionalNetwork(3)
+    assert _infer(image, network, (16, 16, 16), divisor=(8, 8, 1)).shape == (3, 10, 12, 5)
+    assert network.shapes == [(1, 1, 16, 16, 5)]
 
 
 def test_an_axis_shorter_than_the_window_is_run_whole_and_the_others_tiled():
@@ -115,31 +122,9 @@ def test_heads_are_kept_apart_and_may_have_other_channels():
         return {"heart": batch, "lung": np.concatenate([batch, -batch], axis=1)}
 
     image = _image(20, 20)
-    result = infer_by_window(image, network, window_voxels=(8, 8), overlap=0.5, divisor=4)
+    result = infer_by_window(image, network, window_voxels=(8, 8), overlap=0.5, divisor=(4, 4))
     assert {name: logits.shape for name, logits in result.items()} == {"heart": (1, 20, 20), "lung": (2, 20, 20)}
     assert result["lung"][1] == pytest.approx(-image[0], rel=1e-5)
-
-
-def test_flips_are_averaged_over_all_mirrored_copies():
-    batch, network = _image(8, 12)[None], ConvolutionalNetwork(2)
-    expected = np.mean(
-        [np.flip(network(np.flip(batch, axes))["heart"], axes) for axes in ((), (2,), (3,), (2, 3))], axis=0
-    )
-    network.shapes.clear()
-    assert average_over_flips(network, 2)(batch)["heart"] == pytest.approx(expected, abs=1e-6)
-    assert len(network.shapes) == 4
-
-
-def test_flips_of_a_volume_are_eight():
-    network = ConvolutionalNetwork(3)
-    average_over_flips(network, 3)(_image(8, 8, 8)[None])
-    assert len(network.shapes) == 8
-
-
-def test_an_average_over_flips_is_mirrored_with_its_input():
-    batch = _image(8, 12)[None]
-    network = average_over_flips(ConvolutionalNetwork(2), 2)
-    assert np.flip(network(np.flip(batch, 2))["heart"], 2) == pytest.approx(network(batch)["heart"], abs=1e-6)
 
 
 def test_memory_beside_the_image_is_an_accumulator_a_channel_and_one_for_the_weights():

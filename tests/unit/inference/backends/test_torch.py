@@ -12,7 +12,9 @@ from medweave.inference.backends.torch import (
     to_channels_last,
 )
 from medweave.models.encoders.unet3d import UNet3DEncoder
+from medweave.models.features import FeatureChannels
 from medweave.models.fusion.single import SingleFusion
+from medweave.models.heads.pooled_mlp import PooledMLPHead
 from medweave.models.heads.unet_decoder import UNetDecoderHead
 from medweave.models.multitask import MultiTaskModel
 
@@ -21,8 +23,21 @@ from medweave.models.multitask import MultiTaskModel
 def model():
     torch.manual_seed(0)
     encoder = UNet3DEncoder(in_channels=1, spatial_dims=3, channels=(4, 8))
-    head = UNetDecoderHead(channels=(4, 8), strides=(1, 2), structures=1, spatial_dims=3)
-    return MultiTaskModel(encoders={"a": encoder}, fusion=SingleFusion(channels={"a": (4, 8)}), heads={"h": head})
+    head = UNetDecoderHead(channels=(4, 8), strides=((1, 1, 1), (2, 2, 2)), structures=1, spatial_dims=3)
+    sources = FeatureChannels(pyramids={"a": (4, 8)}, decoded={"h": 4}, activations={"h": "softmax"}, inputs={"h": "a"})
+    classifier = PooledMLPHead(
+        sources=sources,
+        make_fusion=lambda channels: SingleFusion(channels=channels),
+        classes=3,
+        hidden=(6,),
+        dropout=(0.5, 0.5),
+    )
+    return MultiTaskModel(
+        encoders={"a": encoder},
+        segmentation_heads={"h": head},
+        classification_heads={"c": classifier},
+        drawn_on={"h": "a"},
+    )
 
 
 def _batch(size=8):
@@ -30,16 +45,22 @@ def _batch(size=8):
 
 
 def _run(backend, batch):
-    return backend({"a": batch}, {"a": np.ones(len(batch), np.bool_)})["h"]
+    return _run_heads(backend, batch)["h"]
+
+
+def _run_heads(backend, batch):
+    return backend({"a": batch}, {"a": np.ones(len(batch), np.bool_)})
 
 
 def test_the_logits_are_the_model_s_in_evaluation_mode(model):
     batch = _batch()
-    logits = _run(TorchBackend(model.train(), precision="float32"), batch)
+    logits = _run_heads(TorchBackend(model.train(), precision="float32"), batch)
     with torch.inference_mode():
-        expected = model.eval()({"a": torch.from_numpy(batch)}, {"a": torch.tensor([True, True])})["h"][0]
-    assert logits == pytest.approx(expected.numpy(), abs=1e-5)
-    assert logits.dtype == np.float32
+        expected = model.eval()({"a": torch.from_numpy(batch)}, {"a": torch.tensor([True, True])})
+    assert {name: values.shape for name, values in logits.items()} == {"h": (2, 2, 8, 8, 8), "c": (2, 3)}
+    for name, values in logits.items():
+        assert values == pytest.approx(expected[name][0].numpy(), abs=1e-5)
+        assert values.dtype == np.float32
 
 
 @pytest.mark.parametrize("is_training", [True, False])
@@ -63,16 +84,19 @@ def test_mirrored_and_read_only_arrays_are_taken(model):
     assert mirrored == pytest.approx(_run(backend, np.flip(batch, 2).copy()), abs=1e-6)
 
 
-def test_the_size_divisor_is_the_model_s(model):
-    assert TorchBackend(model, precision="float32").size_divisor == 2
+def test_the_size_divisors_are_the_model_s(model):
+    assert TorchBackend(model, precision="float32").size_divisors == {"a": (2, 2, 2)}
 
 
-def test_weights_are_moved_to_channels_last():
+def test_every_kernel_is_moved_to_channels_last_in_2d_and_3d():
     assert memory_format(2) is torch.channels_last
     assert memory_format(3) is torch.channels_last_3d
-    weights = to_channels_last(nn.Conv3d(4, 8, 3), 3).weight
-    assert weights.is_contiguous(memory_format=torch.channels_last_3d)
-    assert not weights.is_contiguous()
+    model = to_channels_last(nn.ModuleList([nn.Conv2d(4, 8, 3), nn.Conv3d(4, 8, 3), nn.Linear(4, 8)]))
+    assert model[0].weight.is_contiguous(memory_format=torch.channels_last)
+    assert model[1].weight.is_contiguous(memory_format=torch.channels_last_3d)
+    assert not model[0].weight.is_contiguous()
+    assert not model[1].weight.is_contiguous()
+    assert model[2].weight.is_contiguous()
 
 
 def test_a_processor_limit_of_the_environment_is_kept(monkeypatch):
