@@ -2,26 +2,27 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from medweave.core.errors import DataError, UsageError
+from medweave.building.layout import build_layout
+from medweave.core.errors import DataError
 from medweave.core.files import claim_output_folder, write_json, write_text
 from medweave.core.logging import get_logger
 from medweave.data.case import Case
-from medweave.data.layouts.layout import AutoLayout, scan
+from medweave.data.input_paths import cases_of_paths
 from medweave.inference.prediction import Prediction
 from medweave.inference.predictor import Predictor, load_predictor
 from medweave.inference.rows import COLUMNS, PredictionRow, prediction_rows
 from medweave.inference.writers.attention import write_attention
 from medweave.inference.writers.writer import WRITERS
+from medweave.recipes.loader import load_recipe
+from medweave.runs.folder import RunFolder
 from medweave.runs.manifest import describe_environment
 
 logger = get_logger(__name__)
-
-SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd")
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ def run(
 
     Args:
         model: Run or bundle.
-        inputs: Image files, folders of image files, or folders in a known layout.
+        inputs: Image files, case tables, folders of image files, or folders in the layout of the model's own data or
+            in another known one.
         output: New or empty folder.
         probabilities: Write each structure's probabilities too.
         overlay: Write pictures of each case: its structures, and where the network looked for its classes.
@@ -65,8 +67,8 @@ def run(
         RunError: The model cannot be used or the folder not be written.
     """
     predictor = load_predictor(model)
-    cases = list(_cases(inputs, predictor))
-    _refuse_equal_names(cases)
+    layout = build_layout(load_recipe(RunFolder.open(model).recipe).data.layout)
+    cases = cases_of_paths(inputs, source=predictor.source, layout=layout)
     claim_output_folder(output)
     writers = ["nifti", *(["probabilities"] if probabilities else []), *(["overlay"] if overlay else [])]
     rows: list[PredictionRow] = []
@@ -108,54 +110,6 @@ def _write(prediction: Prediction, case: Case, predictor: Predictor, *, writers:
             segmentation_heads=predictor.segmentation_heads,
             folder=folder,
         )
-
-
-def _cases(inputs: Sequence[Path], predictor: Predictor) -> Iterator[Case]:
-    if not inputs:
-        raise UsageError("nothing to predict", fix="name image files or folders.")
-    names = [name for source in predictor.source.inputs.values() for name in source.image_names]
-    for path in inputs:
-        if path.is_dir() and AutoLayout().matches(path):
-            yield from scan(path).cases
-        elif path.is_dir():
-            files = sorted(file for file in path.iterdir() if file.name.endswith(SUFFIXES) and file.name[:2] != "._")
-            if not files:
-                raise DataError(
-                    "the folder holds no image",
-                    where=path,
-                    wanted=f"files ending in {', '.join(SUFFIXES)}",
-                    fix="name the folder that holds them, or the files.",
-                )
-            yield from (_single_image_case(file, names) for file in files)
-        else:
-            yield _single_image_case(path, names)
-
-
-def _single_image_case(path: Path, image_names: Sequence[str]) -> Case:
-    if len(image_names) != 1:
-        raise UsageError(
-            f"the model needs {len(image_names)} images a case ({', '.join(image_names)})",
-            where=path,
-            fix="give a folder in a known layout.",
-        )
-    if not path.is_file():
-        raise DataError("image file not found", where=path, fix="check the path.")
-    suffix = next((suffix for suffix in SUFFIXES if path.name.endswith(suffix)), path.suffix)
-    case_id = path.name.removesuffix(suffix)
-    return Case(case_id, case_id, images={image_names[0]: path})
-
-
-def _refuse_equal_names(cases: Sequence[Case]) -> None:
-    seen: dict[str, Case] = {}
-    for case in cases:
-        if case.case_id in seen:
-            files = [next(iter(entry.images.values())) for entry in (seen[case.case_id], case)]
-            raise UsageError(
-                "two inputs would write files of one name",
-                got=f"{files[0]} and {files[1]}",
-                fix="predict them into two folders.",
-            )
-        seen[case.case_id] = case
 
 
 def _as_csv(rows: Sequence[Mapping[str, Any]]) -> str:

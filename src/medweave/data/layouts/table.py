@@ -96,8 +96,8 @@ class TableLayout:
         self.delimiter = delimiter
 
     def matches(self, root: Path) -> bool:
-        """Tell whether `root` is a table, or holds one with the columns that are wanted."""
-        if root.is_file():
+        """Tell whether `root` is a table (of the columns that are described), or the folder of one with the columns."""
+        if root.is_file() and self.images is None:
             return root.suffix.lower() in TABLE_SUFFIXES
         try:
             self._plan(self._find(root))
