@@ -39,6 +39,12 @@ def evaluate(
     split: Annotated[Literal["val", "test"], typer.Option(help="Part of the run's own data.")] = "test",
     output: Annotated[Path | None, typer.Option(help="Folder; by default the model's evaluation/<split>.")] = None,
     save_predictions: Annotated[bool, typer.Option(help="Keep the predicted label maps.")] = True,
+    shortcut_control: Annotated[
+        bool,
+        typer.Option(
+            "--shortcut-control", help="Also classify with the masked region blacked out, and with all but it."
+        ),
+    ] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print summary.json and nothing else.")] = False,
 ) -> None:
     """Judge a model on cases with truth: per case, with intervals, in a report."""
@@ -50,6 +56,7 @@ def evaluate(
             split=split,
             output=output,
             save_predictions=save_predictions,
+            shortcut_control=shortcut_control,
             on_progress=lambda done, total: on_progress("evaluating", done, total),
         )
     if json_:
@@ -141,6 +148,8 @@ def _remarks(summary: Mapping[str, Any]) -> list[str]:
             if found["missed"]
         ]
         lines += [f"{head}: {note}" for note in facts.get("notes", [])]
+        if "shortcut_control" in facts:
+            lines.append(f"{head}: {facts['shortcut_control']['meaning']}")
         if facts["n_without_truth"]:
             lines.append(f"{head}: {facts['n_without_truth']} cases without truth are left out")
     lines += [

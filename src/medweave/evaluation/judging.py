@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import SimpleITK as sitk
 
@@ -14,6 +15,7 @@ from medweave.evaluation.classification import ClassifiedCase
 from medweave.evaluation.evaluator import CaseScores, score_case
 from medweave.evaluation.report.classification import CaseImage
 from medweave.evaluation.report.segmentation import CaseFiles
+from medweave.evaluation.shortcut import Control, controlled_cases
 from medweave.inference.prediction import ClassificationHeadInfo, Prediction, SegmentationHeadInfo
 from medweave.inference.predictor import Predictor
 from medweave.preprocessing.geometry import Grid, to_array
@@ -35,6 +37,7 @@ class Judgement:
         files: Of each case and segmentation head in `scores`.
         images: The first image of each case in `classified`.
         measured: Measurements of each case, of a model that measures.
+        controlled: Answers of the network to each case with a masked region, under each control for shortcuts.
     """
 
     segmentation_heads: Mapping[str, SegmentationHeadInfo]
@@ -44,6 +47,7 @@ class Judgement:
     files: dict[tuple[str, str], CaseFiles] = field(default_factory=dict)
     images: dict[str, CaseImage] = field(default_factory=dict)
     measured: list[MeasuredCase] = field(default_factory=list)
+    controlled: dict[Control, list[ClassifiedCase]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,14 @@ class _Truth:
     classes: Mapping[str, tuple[str, ...]]
 
 
-def judge(predictor: Predictor, index: DatasetIndex, predictions: Path, *, on_progress: OnProgress) -> Judgement:
+def judge(
+    predictor: Predictor,
+    index: DatasetIndex,
+    predictions: Path,
+    *,
+    on_progress: OnProgress,
+    shortcut_control: bool = False,
+) -> Judgement:
     """Predict and judge every case with truth, keeping one in memory at a time.
 
     Args:
@@ -62,9 +73,10 @@ def judge(predictor: Predictor, index: DatasetIndex, predictions: Path, *, on_pr
         index: The cases.
         predictions: Folder to make for the predicted label maps, where the model gives any.
         on_progress: Called after each case.
+        shortcut_control: Also predict each case with a masked region without it, and with nothing else.
 
     Raises:
-        DataError: No case has truth, or a file cannot be used.
+        DataError: No case has truth (or, for the control, a masked region), or a file cannot be used.
     """
     truths = {case.case_id: _truth(predictor, case) for case in index.cases}
     judged = [case for case in index.cases if truths[case.case_id].label_maps or truths[case.case_id].classes]
@@ -84,7 +96,16 @@ def judge(predictor: Predictor, index: DatasetIndex, predictions: Path, *, on_pr
         _judge_segmentations(found, predictor, case, prediction, truth=truth, predictions=predictions)
         _judge_classes(found, predictor, case, prediction, truth=truth)
         _judge_measurements(found, predictor, case, prediction, truth=truth)
+        if shortcut_control:
+            _judge_without_regions(found, predictor, case, prediction, truth=truth)
         on_progress(done, len(judged))
+    if shortcut_control and not found.controlled:
+        raise DataError(
+            "no case has a masked region for the control of shortcuts",
+            where=index.root,
+            wanted="a true or predicted label map on the grid of every image of a case with a class",
+            fix="add masks, or evaluate without the control.",
+        )
     return found
 
 
@@ -120,21 +141,37 @@ def _judge_segmentations(
 def _judge_classes(
     found: Judgement, predictor: Predictor, case: Case, prediction: Prediction, *, truth: _Truth
 ) -> None:
-    for head, classes in truth.classes.items():
-        found.classified.append(
-            ClassifiedCase(
-                case_id=case.case_id,
-                subject_id=case.subject_id,
-                head=head,
-                truth=classes,
-                probabilities=prediction.classifications[head].probabilities,
-                missing_inputs=prediction.missing_inputs,
-            )
-        )
+    for head in truth.classes:
+        found.classified.append(_answer(case, prediction, head, truth))
         source = next(
             source for name, source in predictor.source.inputs.items() if predictor.source.has_input(case, name)
         )
         found.images[case.case_id] = CaseImage(case.images[source.image_names[0]], source.preprocessor.spatial_dims)
+
+
+def _judge_without_regions(
+    found: Judgement, predictor: Predictor, case: Case, prediction: Prediction, *, truth: _Truth
+) -> None:
+    """Let the network classify the case again with its images altered, where they have a masked region."""
+    heads = [head for head in truth.classes if head in predictor.network_classes]
+    if not heads:
+        return
+    with TemporaryDirectory(prefix="medweave-control-") as folder:
+        for control, altered in controlled_cases(predictor, case, prediction, Path(folder)).items():
+            answered = prediction if control == "whole_image" else predictor.predict(altered)
+            answers = [_answer(case, answered, head, truth) for head in heads]
+            found.controlled.setdefault(control, []).extend(answers)
+
+
+def _answer(case: Case, prediction: Prediction, head: str, truth: _Truth) -> ClassifiedCase:
+    return ClassifiedCase(
+        case_id=case.case_id,
+        subject_id=case.subject_id,
+        head=head,
+        truth=truth.classes[head],
+        probabilities=prediction.classifications[head].probabilities,
+        missing_inputs=prediction.missing_inputs,
+    )
 
 
 def _judge_measurements(

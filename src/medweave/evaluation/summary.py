@@ -6,6 +6,7 @@ from medweave.evaluation.agreement import measurement_table, summarise_agreement
 from medweave.evaluation.classification import summarise_classification
 from medweave.evaluation.evaluator import summarise_segmentation
 from medweave.evaluation.judging import Judgement
+from medweave.evaluation.shortcut import summarise_control
 
 
 def summarise(found: Judgement, *, split: str, n_part_cases: int, seed: int = 0) -> dict[str, Any]:
@@ -37,6 +38,18 @@ def summarise(found: Judgement, *, split: str, n_part_cases: int, seed: int = 0)
         )
         for head, info in found.classification_heads.items()
     }
+    for head, info in found.classification_heads.items():
+        controlled = {
+            control: [case for case in cases if case.head == head] for control, cases in found.controlled.items()
+        }
+        if any(controlled.values()):
+            classifications[head]["shortcut_control"] = summarise_control(
+                controlled,
+                classes=info.classes,
+                multi_label=info.multi_label,
+                n_judged=classifications[head]["n_cases"],
+                seed=seed,
+            )
     return {
         "split": split,
         "n_cases": len({case_id for case_id, _ in judged}),

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from medweave import __version__
 from medweave.building.layout import build_layout
-from medweave.core.errors import DataError, RunError
+from medweave.core.errors import DataError, RunError, UsageError
 from medweave.core.files import why_not_a_folder
 from medweave.core.logging import get_logger
 from medweave.data.index import DatasetIndex
@@ -21,7 +21,7 @@ from medweave.evaluation.judging import OnProgress, judge
 from medweave.evaluation.summary import summarise
 from medweave.inference.predictor import load_predictor
 from medweave.recipes.loader import load_recipe
-from medweave.recipes.schema import Component
+from medweave.recipes.section import Component
 from medweave.runs.folder import RunFolder
 
 logger = get_logger(__name__)
@@ -50,6 +50,7 @@ def run(
     split: Literal["val", "test"] = "test",
     output: Path | None = None,
     save_predictions: bool = True,
+    shortcut_control: bool = False,
     on_progress: OnProgress = lambda _done, _total: None,
 ) -> Evaluation:
     """Evaluate a model on a part of its own data or on an external test set, and write the evaluation folder.
@@ -63,19 +64,23 @@ def run(
         split: Part of the run's data.
         output: Folder; None takes the model's `evaluation/<split>`, or `evaluation/external` with `data`.
         save_predictions: Keep the predicted label maps.
+        shortcut_control: Also classify the cases without their masked region, and with nothing else.
         on_progress: Called after each case.
 
     Raises:
+        UsageError: The control of shortcuts is asked of a model that does not classify.
         DataError: No case has truth, the data are those that the model was trained on, or a file cannot be used.
         RunError: The model cannot be used, has no such part, or `output` holds something else.
     """
     predictor = load_predictor(model)
+    if shortcut_control and not predictor.network_classes:
+        raise UsageError("the control of shortcuts needs a network that classifies", where=model)
     part = EXTERNAL if data else split
     index = _external_index(model, data, layout=layout) if data else _part_index(model, split)
     folder = output or RunFolder(model).evaluation(part)
     with _replacing(folder) as temporary:
         written = EvaluationFolder(temporary)
-        found = judge(predictor, index, written.predictions, on_progress=on_progress)
+        found = judge(predictor, index, written.predictions, on_progress=on_progress, shortcut_control=shortcut_control)
         summary = summarise(found, split=part, n_part_cases=len(index.cases))
         written.write(found, summary=summary, facts=_facts(model, index, part))
         if not save_predictions:

@@ -153,3 +153,10 @@ def test_what_was_not_measured_is_said(monkeypatch):
     assert "LV mass mL" not in text
     (row,) = [line for line in text.splitlines() if "RV mass mL" in line]
     assert [cell.strip() for cell in row.split("│")[4:6]] == ["none", "undefined"]
+
+
+def test_the_control_of_shortcuts_is_asked_for_and_said(calls, monkeypatch):
+    _invoke("run", "--shortcut-control")
+    assert calls[0][1]["shortcut_control"] is True
+    control = CLASSES | {"shortcut_control": {"meaning": "no sign of a shortcut"}}
+    assert "diagnosis: no sign of a shortcut" in _show(monkeypatch, SUMMARY | {"heads": {"diagnosis": control}})

@@ -84,8 +84,14 @@ def write(tmp_path):
     return index_of
 
 
-def _judge(index, *, on_progress=lambda _done, _total: None, measuring=None):
-    return judge(Answering(measuring), index, index.root / "predictions", on_progress=on_progress)
+def _judge(index, *, on_progress=lambda _done, _total: None, measuring=None, shortcut_control=False):
+    return judge(
+        Answering(measuring),
+        index,
+        index.root / "predictions",
+        on_progress=on_progress,
+        shortcut_control=shortcut_control,
+    )
 
 
 def test_each_head_is_judged_on_the_cases_that_have_truth_for_it(write):
@@ -169,3 +175,22 @@ def test_a_label_map_on_another_grid_is_refused(write):
     sitk.WriteImage(moved, str(index.root / "mask.nii.gz"))
     with pytest.raises(DataError, match=r"does not lie on the image's grid \(case a, .*got spacing"):
         _judge(index)
+
+
+def test_the_control_answers_the_same_cases_three_times(write):
+    index = write(
+        both=(["front"], True, "high"),
+        predicted=(["front"], False, "low"),
+        unmasked=(["side"], False, "low"),
+        unknown=(["front"], True, None),
+    )
+    found = _judge(index, shortcut_control=True)
+    assert {control: [case.case_id for case in cases] for control, cases in found.controlled.items()} == {
+        control: ["both", "predicted"] for control in ("whole_image", "region_alone", "region_removed")
+    }
+    assert found.controlled["region_removed"][1].truth == ("low",)
+
+
+def test_a_control_without_any_region_is_refused(write):
+    with pytest.raises(DataError, match=r"no case has a masked region for the control of shortcuts .*add masks"):
+        _judge(write(side=(["side"], False, "low")), shortcut_control=True)

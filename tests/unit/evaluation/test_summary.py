@@ -49,3 +49,12 @@ def test_measurements_are_compared_with_those_of_the_truth():
         found.measured.append(MeasuredCase(f"c{number}", f"s{number}", [taken], [true]))
     volume = summarise(found, split="test", n_part_cases=5)["measurements"]["volume"]
     assert (volume["n"], volume["bias"]["mean"], volume["absolute_error"]["mean"]) == (2, 0.5, 1.5)
+
+
+def test_the_control_of_shortcuts_is_part_of_its_head():
+    found = _judgement()
+    assert "shortcut_control" not in summarise(found, split="test", n_part_cases=5)["heads"]["grade"]
+    for control in ("whole_image", "region_alone", "region_removed"):
+        found.controlled[control] = found.classified[:1]
+    control = summarise(found, split="test", n_part_cases=5)["heads"]["grade"]["shortcut_control"]
+    assert (control["n_cases"], control["n_without_region"]) == (1, 1)

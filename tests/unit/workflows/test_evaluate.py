@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import SimpleITK as sitk
 
-from medweave.core.errors import DataError, RunError
+from medweave.core.errors import DataError, RunError, UsageError
 from medweave.core.files import write_text
 from medweave.data.layouts.layout import scan
 from medweave.data.split import Split
@@ -50,7 +50,7 @@ def model(tmp_path, heart_study, monkeypatch):
     """A run folder whose split has two test cases, and no network."""
     monkeypatch.setattr(evaluate, "load_predictor", lambda path: Shifted())
     run = RunFolder(tmp_path / "run")
-    write_text(run.recipe, dump_recipe(load_recipe("demo")))
+    write_text(run.recipe, dump_recipe(load_recipe("heart_small")))
     index = scan(heart_study)
     index.save(run.index)
     names = [case.case_id for case in index.cases]
@@ -107,6 +107,11 @@ def test_a_folder_that_is_no_evaluation_is_not_replaced(model, tmp_path):
     assert (tmp_path / "mine/thesis.txt").is_file()
 
 
+def test_a_model_that_classifies_nothing_has_no_control_of_shortcuts(model):
+    with pytest.raises(UsageError, match="needs a network that classifies"):
+        evaluate.run(model, shortcut_control=True)
+
+
 def test_an_external_folder_is_judged_whole_and_cases_without_truth_are_counted(model, tmp_path, heart_study):
     external = tmp_path / "external"
     _copy_study(heart_study, external, n_cases=2, n_without_truth=1)
@@ -128,7 +133,7 @@ def test_a_folder_without_any_truth_is_refused(model, tmp_path, heart_study, mon
 
 
 def test_an_external_folder_has_the_layout_of_the_runs_own_data_unless_it_is_named(model, tmp_path, heart_study):
-    table = load_recipe("demo", ["data.layout.name=table"])
+    table = load_recipe("heart_small", ["data.layout.name=table"])
     write_text(RunFolder(model).recipe, dump_recipe(table))
     external = tmp_path / "external"
     _copy_study(heart_study, external, n_cases=1, n_without_truth=0)

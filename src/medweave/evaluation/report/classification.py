@@ -6,21 +6,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
 from matplotlib.figure import Figure
 
 from medweave.evaluation.calibration import reliability
 from medweave.evaluation.class_metrics import CLASS_METRICS, Answers
 from medweave.evaluation.classification import PATTERN_METRICS, ClassifiedCase, answers_of, predictions_table
+from medweave.evaluation.shortcut import CONTROL_METRICS
 from medweave.figures.confusion import confusion_figure
 from medweave.figures.overlay import overlay_figure
 from medweave.figures.page import save_and_embed
 from medweave.figures.reliability import reliability_figure
 from medweave.figures.threshold_curves import precision_recall_figure, roc_figure
-from medweave.preprocessing.geometry import to_array
+from medweave.preprocessing.geometry import Grid, to_array
 from medweave.preprocessing.readers.medical import read_channels
 
 MAX_ERRORS = 6
+CONTROL_LABELS = {
+    "whole_image": "whole image",
+    "region_alone": "masked region alone",
+    "region_removed": "all but the masked region",
+}
 #: Name for people and meaning of every metric of summary.json.
 METRICS = {
     "accuracy": ("Accuracy", "Share of cases that are answered right; with several labels a case, with all of them."),
@@ -132,6 +137,10 @@ def classification_section(
         "pattern_columns": [(metric, METRICS[metric][0]) for metric in PATTERN_METRICS],
         "pictures": pictures,
         "n_errors": int((~answers.correct).sum()),
+        "control_columns": [(metric, METRICS[metric][0]) for metric in CONTROL_METRICS],
+        "controls": [(label, summary["shortcut_control"][control]) for control, label in CONTROL_LABELS.items()]
+        if "shortcut_control" in summary
+        else [],
         "errors": [
             _error(figures, name, found, answers, position) for position in confident_errors(answers)[:MAX_ERRORS]
         ],
@@ -191,14 +200,11 @@ def _error(
     title = f"{case.case_id}: {', '.join(case.truth) or 'none'}, answered {', '.join(chosen) or 'none'}"
     image = found.images[case.case_id]
     pixels = read_channels(image.path, spatial_dims=image.spatial_dims, colour="grey")[0]
-    is_volume = image.spatial_dims == 3
     picture = overlay_figure(
         to_array(pixels),
         None,
         spacing_mm=pixels.GetSpacing(),
-        orientation=sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(pixels.GetDirection())
-        if is_volume
-        else "",
+        orientation=Grid.of(pixels).orientation,
         structures={},
         title=title,
     )

@@ -13,12 +13,13 @@ from medweave.evaluation.report.classification import (
 )
 
 
-def _section(folder, cases, *, classes, multi_label=False, spatial_dims=2):
+def _section(folder, cases, *, classes, multi_label=False, spatial_dims=2, control=None):
     image = sitk.GetImageFromArray(np.random.default_rng(0).random((6,) * spatial_dims).astype(np.float32))
     sitk.WriteImage(image, str(folder / "image.nii.gz"))
     images = {case.case_id: CaseImage(folder / "image.nii.gz", spatial_dims) for case in cases}
     found = ClassificationResults(classes, multi_label, cases, images)
     summary = summarise_classification(cases, classes=classes, multi_label=multi_label, n_part_cases=len(cases))
+    summary |= {"shortcut_control": control} if control else {}
     return classification_section(folder / "figures", "grade", found, summary)
 
 
@@ -75,3 +76,14 @@ def test_a_few_errors_are_shown_of_many(tmp_path):
 
 def test_every_metric_has_a_meaning():
     assert all(label and meaning for label, meaning in class_metric_meanings())
+
+
+def test_the_control_of_shortcuts_is_shown_where_there_is_one(tmp_path):
+    cases = [_case("a", ("low",), {"low": 0.9, "high": 0.1})]
+    assert _section(tmp_path, cases, classes=("low", "high"))["controls"] == []
+    control = {"whole_image": {"accuracy": 1}, "region_alone": {"accuracy": 2}, "region_removed": {"accuracy": 3}}
+    assert _section(tmp_path, cases, classes=("low", "high"), control=control)["controls"] == [
+        ("whole image", {"accuracy": 1}),
+        ("masked region alone", {"accuracy": 2}),
+        ("all but the masked region", {"accuracy": 3}),
+    ]

@@ -8,6 +8,7 @@ from medweave.evaluation.evaluator import CaseScores, per_case_table, score_case
 from medweave.evaluation.report.classification import CaseImage, ClassificationResults
 from medweave.evaluation.report.report import write_report
 from medweave.evaluation.report.segmentation import CaseFiles, SegmentationResults
+from medweave.evaluation.shortcut import summarise_control
 from medweave.measurements.measurement import Measurement
 from medweave.preprocessing.geometry import Grid, to_image
 
@@ -53,6 +54,8 @@ def study(tmp_path_factory):
         },
         "measurements": summarise_agreement(MEASUREMENTS),
     }
+    control = dict.fromkeys(("whole_image", "region_alone", "region_removed"), classified)
+    summary["heads"]["diagnosis"]["shortcut_control"] = summarise_control(control, **classes, n_judged=4)
     segmentations = {"lungs": SegmentationResults({"lungs": 1}, per_case_table(scores), files)}
     classifications = {"diagnosis": ClassificationResults(**classes, cases=classified, images=images)}
     return summary, segmentations, classifications
@@ -92,6 +95,12 @@ def test_the_report_shows_classes_by_class_by_missing_inputs_and_the_surest_erro
     assert "1 of 4 cases are answered wrong" in html
     assert "case_3: &lt;normal&gt;, answered viral" in html
     assert html.count(' of diagnosis"></figure>') == 4  # confusion, two curves, calibration
+
+
+def test_the_report_shows_the_control_of_shortcuts(page):
+    _, html = page
+    assert "all but the masked region" in html
+    assert "75% of the cases are still answered right" in html
 
 
 def test_the_figures_lie_beside_the_report(page):

@@ -1,0 +1,135 @@
+"""The control for shortcuts: does a classifier look where the disease is, or elsewhere?
+
+A classifier of chest X-rays that still tells the classes with the lungs blacked out has learnt the hospitals (Maguolo
+and Nanni, Information Fusion 2021;76:1; DeGrave, Janizek and Lee, Nature Machine Intelligence 2021;3:610).
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from medweave.data.case import Case
+from medweave.evaluation.classification import ClassifiedCase, summarise_classification
+from medweave.inference.prediction import Prediction
+from medweave.inference.predictor import Predictor
+from medweave.preprocessing.geometry import Grid, to_array, to_image
+from medweave.preprocessing.readers.medical import read_channels, read_label_map
+
+Control = Literal["whole_image", "region_alone", "region_removed"]
+CONTROLS: tuple[Control, ...] = ("whole_image", "region_alone", "region_removed")
+CONTROL_METRICS = ("accuracy", "balanced_accuracy", "roc_auc")
+
+
+def controlled_cases(predictor: Predictor, case: Case, prediction: Prediction, folder: Path) -> dict[Control, Case]:
+    """Write a case's images with all but the masked region, and with the region itself, at the image's mean.
+
+    The region is everything that the true label map of an image names or, where there is none, the predicted one; an
+    image without either takes the region of another image of the case that lies on the same grid.
+
+    Args:
+        predictor: The model.
+        case: Its files.
+        prediction: The answers to the case.
+        folder: Existing folder for the images.
+
+    Returns:
+        The case as it is and the two altered ones; none where an image has no region.
+
+    Raises:
+        DataError: A file cannot be used.
+    """
+    regions = _regions(predictor, case, prediction)
+    altered: dict[Control, dict[str, Path]] = {"region_alone": {}, "region_removed": {}}
+    for name, source in predictor.source.inputs.items():
+        if name in prediction.missing_inputs:
+            continue
+        for image_name in source.image_names:
+            dims = source.preprocessor.spatial_dims
+            channels = read_channels(case.images[image_name], spatial_dims=dims, colour=source.colour)
+            grid = Grid.of(channels[0])
+            region = next((found for found, of in regions if not grid.difference(of)), None)
+            if region is None:
+                return {}
+            for control, paths in altered.items():
+                paths[image_name] = folder / f"{control}_{image_name}.mha"
+                kept = region if control == "region_alone" else ~region
+                _write(paths[image_name], [_filled(channel, kept) for channel in channels])
+    return {"whole_image": case, **{control: replace(case, images=paths) for control, paths in altered.items()}}
+
+
+def summarise_control(
+    found: Mapping[Control, Sequence[ClassifiedCase]],
+    *,
+    classes: Sequence[str],
+    multi_label: bool,
+    n_judged: int,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Return a head's `shortcut_control` for summary.json.
+
+    Args:
+        found: Answers to the same cases under each control, at least one.
+        classes: Names, in the order of the head's answers.
+        multi_label: Whether a case may have several classes, or none.
+        n_judged: Cases that the head was judged on, with a region or without.
+        seed: Of the intervals' resampling.
+    """
+    cases = found["whole_image"]
+    summaries = {
+        control: summarise_classification(
+            found[control], classes=classes, multi_label=multi_label, n_part_cases=len(cases), seed=seed
+        )
+        for control in CONTROLS
+    }
+    most_frequent = max(Counter(case.truth for case in cases).values()) / len(cases)
+    return {
+        "n_cases": len(cases),
+        "n_without_region": n_judged - len(cases),
+        "most_frequent_class_share": most_frequent,
+        **{control: {metric: summaries[control][metric] for metric in CONTROL_METRICS} for control in CONTROLS},
+        "meaning": _meaning(summaries["region_removed"]["accuracy"], most_frequent),
+    }
+
+
+def _regions(predictor: Predictor, case: Case, prediction: Prediction) -> list[tuple[NDArray[np.bool_], Grid]]:
+    """Return what is masked, with its grid: true label maps, and the predicted ones of images without truth."""
+    label_maps = [
+        read_label_map(case.label_maps[image_name], spatial_dims=source.preprocessor.spatial_dims)
+        for source in predictor.source.inputs.values()
+        for image_name in source.image_names
+        if image_name in case.label_maps
+    ]
+    label_maps += [
+        found.label_map
+        for head, found in prediction.segmentations.items()
+        if predictor.segmentation_heads[head].image_name not in case.label_maps
+    ]
+    return [(to_array(label_map) > 0, Grid.of(label_map)) for label_map in label_maps]
+
+
+def _filled(channel: sitk.Image, kept: NDArray[np.bool_]) -> sitk.Image:
+    """Return an image with its mean everywhere but where `kept`."""
+    array = to_array(channel)
+    return to_image(np.where(kept, array, array.mean(dtype=np.float64)).astype(np.float32), Grid.of(channel))
+
+
+def _write(path: Path, channels: Sequence[sitk.Image]) -> None:
+    sitk.WriteImage(channels[0] if len(channels) == 1 else sitk.Compose(list(channels)), str(path))
+
+
+def _meaning(accuracy: Mapping[str, Any], most_frequent: float) -> str:
+    """Say in a sentence what the accuracy without the region means."""
+    low = accuracy["ci95"][0]
+    known = f"With the masked region blacked out, {accuracy['mean']:.0%} of the cases are still answered right"
+    guess = f"always answering the most frequent class would give {most_frequent:.0%}"
+    if low is None:
+        return f"{known}; {guess}. The cases are too few to tell the two apart."
+    if low > most_frequent:
+        return f"{known}, clearly more than guessing ({guess}): a shortcut outside the region is likely."
+    return f"{known}, not clearly more than guessing ({guess}): no sign of a shortcut outside the region."
