@@ -73,8 +73,12 @@ def test_patch_size_is_rounded_up_to_the_network_s_step_along_each_axis(override
 
 
 def test_whole_cases_are_patches_drawn_anywhere() -> None:
-    patches = _resolved(["patches=null"], {"mri": (16, 16, 16)}, {"mri": (16, 16, 16)})
-    assert patches == Patches(size_voxels={"mri": (16, 16, 16)}, foreground=0.0)
+    patches = _resolved(["patches=null"], {"mri": (32, 16, 16)}, {"mri": (16, 16, 16)})
+    assert patches == Patches(size_voxels={"mri": (32, 16, 16)}, foreground=0.0)
+
+
+def test_a_patch_is_never_one_voxel_of_the_coarsest_level() -> None:
+    assert _resolved(["patches=null"], {"mri": (16, 9, 3)}, {"mri": (16, 16, 4)}).size_voxels == {"mri": (32, 16, 4)}
 
 
 def test_each_input_has_a_patch_size_of_its_own() -> None:
