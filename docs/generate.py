@@ -190,16 +190,15 @@ def scores() -> str:
     for folder in sorted((DOCS / "results" / "scores").iterdir()):
         summary, training = read_json(folder / "summary.json"), read_json(folder / "training_summary.json")
         minutes = f"{training['seconds'] / 60:.0f} min, {training['epochs']} epochs"
-        for task, head in summary["heads"].items():
-            if head["kind"] != "segmentation":
-                continue
+        heads = {task: head for task, head in summary["heads"].items() if head["kind"] == "segmentation"}
+        for task, head in heads.items():
+            suffix = f" ({task})" if len(heads) > 1 else ""
             for name, values in head["structures"].items():
                 others = (f"{values['dice']['worst']:.3f}", f"{values['nsd_2mm']['mean']:.3f}")
                 others += (f"{values['hd95_mm']['mean']:.2f}", minutes)
-                structure = name.replace("_", " ") + (f" ({task})" if task.endswith(("_ed", "_es")) else "")
-                lines.append(_score_row(folder.name, structure, values["dice"], others))
+                lines.append(_score_row(folder.name, name.replace("_", " ") + suffix, values["dice"], others))
             if len(head["structures"]) > 1:
-                lines.append(_score_row(folder.name, f"mean ({task})", head["mean_dice"], ("",) * 4))
+                lines.append(_score_row(folder.name, f"mean{suffix}", head["mean_dice"], ("",) * 4))
     return "\n".join(lines)
 
 
