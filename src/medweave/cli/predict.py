@@ -21,7 +21,7 @@ MAX_MEASUREMENTS = 11
 
 def predict(
     model: Annotated[Path, typer.Argument(help="Run or bundle.")],
-    inputs: Annotated[list[Path], typer.Argument(help="Image files or folders.", metavar="INPUT...")],
+    inputs: Annotated[list[Path], typer.Argument(help="Image files, case tables or folders.", metavar="INPUT...")],
     output: Annotated[Path, typer.Option(help="New folder for the results.")],
     probabilities: Annotated[bool, typer.Option("--probabilities", help="Write probabilities too.")] = False,
     overlay: Annotated[bool, typer.Option(help="Draw a picture of each case.")] = True,
