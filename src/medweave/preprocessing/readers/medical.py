@@ -10,6 +10,7 @@ from medweave.core.errors import DataError
 from medweave.preprocessing.readers.nifti import verify_nifti
 from medweave.preprocessing.readers.raster import (
     RASTER_SUFFIXES,
+    SUFFIXES_OF_8_BIT,
     Colour,
     as_labels,
     in_colour,
@@ -47,7 +48,12 @@ class ImageHeader:
 
 
 def read_header(path: Path) -> ImageHeader:
-    """Read the header of an image file; one that ITK cannot read is called 3D, of an unknown type."""
+    """Read the header of an image file; one that ITK cannot read is called 3D, of an unknown type.
+
+    JPEG and BMP files have 8 bits. They are not opened, since ITK prints what it thinks of a damaged one.
+    """
+    if path.suffix.lower() in SUFFIXES_OF_8_BIT:
+        return ImageHeader(2, "8-bit unsigned integer")
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:

@@ -21,7 +21,8 @@ logger = get_logger(__name__)
 Colour = Literal["grey", "rgb"]
 
 JPEG_SUFFIXES = (".jpg", ".jpeg")
-RASTER_SUFFIXES = (".png", *JPEG_SUFFIXES, ".bmp", ".tif", ".tiff")
+SUFFIXES_OF_8_BIT = (*JPEG_SUFFIXES, ".bmp")
+RASTER_SUFFIXES = (".png", *SUFFIXES_OF_8_BIT, ".tif", ".tiff")
 PNG_START, PNG_END = b"\x89PNG", b"IEND\xaeB`\x82"
 #: White in 8 and in 16 bits.
 WHITES = (255, 65535)
@@ -47,7 +48,7 @@ def verify_raster(path: Path) -> None:
         content = path.read_bytes()
         if content.startswith(PNG_START) and PNG_END not in content:
             raise DataError("image file is truncated", where=path, got="no end mark", fix="copy the file again.")
-    if suffix in (*JPEG_SUFFIXES, ".bmp"):
+    if suffix in SUFFIXES_OF_8_BIT:
         try:
             with Image.open(path) as picture:
                 picture.load()
