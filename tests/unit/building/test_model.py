@@ -130,14 +130,13 @@ def test_each_input_has_the_divisors_of_its_encoder() -> None:
     with torch.device("meta"):
         assert built("heart").size_divisors == {"mri": (16, 16, 16)}
         assert built("cardiac").size_divisors == {"cine": (16, 16, 2)}
-        divisors = built("reference/vessel_multimodal").size_divisors
-    assert divisors == {"vw_mri": (32, 32, 32), "regular_mri": (32, 32), "ct": (32, 32)}
+        assert built("multimodal_mri").size_divisors == dict.fromkeys(("flair", "pre", "post"), (8, 8, 8))
 
 
 def test_each_classification_head_has_a_fusion_of_its_own() -> None:
     overrides = ["data.heads.second={kind: classification, classes: [a, b, c]}", "losses.second=cross_entropy"]
     with torch.device("meta"):
-        model = built("reference/vessel_multimodal", *overrides, "model.heads.second={name: pooled_mlp}")
+        model = built("multimodal_mri", *overrides, "model.heads.second={name: pooled_mlp}")
     first, second = model.classification_heads.values()
     assert first.fusion is not second.fusion
     assert second.classifier[-1].out_features == 3
@@ -146,7 +145,7 @@ def test_each_classification_head_has_a_fusion_of_its_own() -> None:
 @pytest.mark.parametrize("name", ["type", "training", "t1.post"])
 @pytest.mark.parametrize("section", ["inputs", "heads"])
 def test_a_name_that_a_network_s_part_cannot_have_is_refused(section: str, name: str) -> None:
-    recipe = load_recipe("demo", ())
+    recipe = load_recipe("heart_small", ())
     entries = getattr(recipe.data, section)
     data = recipe.data.model_copy(update={section: {name: next(iter(entries.values()))}})
     with pytest.raises(ValueError, match=f"no input or head can be called {name!r}; choose another name"):

@@ -24,7 +24,7 @@ def _classifier(encoder, classes):
 
 @pytest.mark.parametrize(
     ("axes", "in_channels", "classes", "parameters"),
-    [(3, 2, 5, 11_269_701), (3, 1, 5, 11_247_749), (3, 1, 2, 11_244_674), (2, 1, 2, 6_949_634)],
+    [(3, 2, 5, 11_269_701), (2, 1, 2, 6_949_634)],
 )
 def test_with_a_linear_classifier_it_has_the_parameters_of_densenet(axes, in_channels, classes, parameters):
     with torch.device("meta"):
