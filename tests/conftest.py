@@ -88,7 +88,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def tiny_overrides() -> tuple[str, ...]:
-    """What makes the recipe `demo` train in a second."""
+    """What makes the recipe `heart_small` train in a second."""
     return (
         "training.max_epochs=1",
         "training.loader_workers=0",
@@ -106,5 +106,5 @@ def tiny_run(
 ) -> Path:
     """A run of one epoch on `heart_study`; copy it before changing it."""
     folder = tmp_path_factory.mktemp("tiny") / "run"
-    prepare_with("train", "demo", "--data", heart_study, "--output", folder, *tiny_overrides)
+    prepare_with("train", "heart_small", "--data", heart_study, "--output", folder, *tiny_overrides)
     return folder

@@ -13,15 +13,15 @@ IMAGE, LABEL_MAP = "imagesTr/heart_002.nii.gz", "labelsTr/heart_002.nii.gz"
 @pytest.fixture
 def train(tiny_overrides):
     """The arguments of a training on `study` into `run`."""
-    return ["train", "demo", "--data", "study", "--output", "run", *tiny_overrides]
+    return ["train", "heart_small", "--data", "study", "--output", "run", *tiny_overrides]
 
 
 @pytest.mark.parametrize(
     "command",
     [
-        ["train", "demo", "--data", "DATA", "--output", "new"],
+        ["train", "heart_small", "--data", "DATA", "--output", "new"],
         ["inspect", "DATA"],
-        ["check", "demo", "--data", "DATA"],
+        ["check", "heart_small", "--data", "DATA"],
     ],
     ids=lambda command: command[0],
 )
@@ -144,10 +144,10 @@ def test_too_few_cases_to_split_are_counted(study, train, refuse):
     (study / "dataset.json").write_text(json.dumps(description))
     says = ["too few subjects to split", "got 2 subjects with labels", "at least 3 (train, val, test)"]
     refuse(*train, code=1, says=says)
-    refuse("check", "demo", "--data", "study", code=1, says=says)
+    refuse("check", "heart_small", "--data", "study", code=1, says=says)
 
 
 def test_a_recipe_whose_image_the_data_lack_is_refused_by_check(study, refuse):
     changes = ["data.inputs.mri.channels=[t1]", "data.heads.heart.of=t1"]
     says = ["no case has the image 't1' of input 'mri'", "got images image", "set data.inputs.mri.channels"]
-    refuse("check", "demo", "--data", "study", *changes, code=1, says=says)
+    refuse("check", "heart_small", "--data", "study", *changes, code=1, says=says)

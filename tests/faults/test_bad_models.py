@@ -57,7 +57,7 @@ def test_a_damaged_summary_is_replaced_by_evaluating_again(evaluated, medweave):
 
 
 def test_another_recipe_cannot_continue_a_run(run, study, tiny_overrides, refuse):
-    arguments = ["train", "demo", "--data", "study", "--output", "run", "--resume", *tiny_overrides]
+    arguments = ["train", "heart_small", "--data", "study", "--output", "run", "--resume", *tiny_overrides]
     says = ["the recipe is not the one that the run began with (run)", "optimizer.lr was 0.003, is 0.5"]
     refuse(*arguments, "optimizer.lr=0.5", code=1, says=says)
     refuse(*arguments, code=1, says=["the run is finished; there is nothing to continue (run)"])
@@ -66,12 +66,12 @@ def test_another_recipe_cannot_continue_a_run(run, study, tiny_overrides, refuse
 @pytest.mark.parametrize("content", ['{"a": 1}', "{"])
 def test_a_damaged_manifest_stops_the_continuation(content, run, study, tiny_overrides, refuse):
     (run / "manifest.json").write_text(content)
-    arguments = ["train", "demo", "--data", "study", "--output", "run", "--resume", *tiny_overrides]
+    arguments = ["train", "heart_small", "--data", "study", "--output", "run", "--resume", *tiny_overrides]
     refuse(*arguments, code=1, says=["run/manifest.json"])
 
 
 def test_what_is_no_run_cannot_be_continued(study, refuse):
-    arguments = ["train", "demo", "--data", "study", "--resume"]
+    arguments = ["train", "heart_small", "--data", "study", "--resume"]
     refuse(*arguments, "--output", "study", code=1, says=["no run here (study)"])
     refuse(*arguments, "--output", "new", code=1, says=["run folder not found (new)"])
 

@@ -4,7 +4,7 @@ import pytest
 
 IMAGE = "study/imagesTr/heart_000.nii.gz"
 WRITING = {
-    "train": ["train", "demo", "--data", "study"],
+    "train": ["train", "heart_small", "--data", "study"],
     "predict": ["predict", "run", IMAGE],
     "inspect": ["inspect", "study"],
     "demo": ["demo"],
@@ -44,5 +44,5 @@ def test_an_evaluation_replaces_nothing_but_an_evaluation(output, says, refuse):
 
 
 def test_a_recipe_is_not_copied_onto_a_file(refuse):
-    refuse("recipes", "copy", "demo", "file", code=2, says=["the file exists already (file)"])
-    refuse("recipes", "copy", "demo", "file/x.yaml", code=1, says=["cannot write (file/x.yaml)"])
+    refuse("recipes", "copy", "heart_small", "file", code=2, says=["the file exists already (file)"])
+    refuse("recipes", "copy", "heart_small", "file/x.yaml", code=1, says=["cannot write (file/x.yaml)"])

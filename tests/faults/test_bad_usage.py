@@ -4,12 +4,12 @@ import pytest
 
 
 def _train(*changes):
-    return ["train", "demo", "--data", "study", "--output", "new", *changes]
+    return ["train", "heart_small", "--data", "study", "--output", "new", *changes]
 
 
 def test_unknown_keys_are_all_listed_with_suggestions(study, refuse):
     says = [
-        "recipe demo has 2 problems:",
+        "recipe heart_small has 2 problems:",
         "data.split.trian: unknown key. Did you mean 'train'?",
         "training.max_epoch: unknown key. Did you mean 'max_epochs'?",
     ]
@@ -30,7 +30,7 @@ def test_unknown_keys_are_all_listed_with_suggestions(study, refuse):
     ],
 )
 def test_a_wrong_value_is_named_with_its_key(change, says, study, refuse):
-    refuse(*_train(change), code=2, says=["recipe demo has 1 problem:", says], fix=False)
+    refuse(*_train(change), code=2, says=["recipe heart_small has 1 problem:", says], fix=False)
 
 
 @pytest.mark.parametrize(
@@ -74,8 +74,8 @@ def test_an_unknown_command_suggests_one(refuse):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["train", "demo", "--dta", "x"], ["No such option: --dta", "--data", "medweave train --help"]),
-        (["train", "demo", "--output", "x"], ["Missing option '--data'"]),
+        (["train", "heart_small", "--dta", "x"], ["No such option: --dta", "--data", "medweave train --help"]),
+        (["train", "heart_small", "--output", "x"], ["Missing option '--data'"]),
         (["evaluate"], ["Missing argument 'model'", "medweave evaluate --help"]),
         (["evaluate", "run", "--split", "train"], ["'train' is not one of 'val', 'test'"]),
         (["recipes", "shw"], ["No such command 'shw'. Did you mean 'show'?"]),

@@ -2,8 +2,9 @@
 
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -16,7 +17,7 @@ from medweave.workflows import demo as workflow
 def demo(
     output: Annotated[Path | None, typer.Option(help="New folder; by default a temporary one.")] = None,
 ) -> None:
-    """Draw a synthetic heart study, inspect it, train, evaluate, predict; needs no data."""
+    """Draw a study of beating synthetic hearts, inspect it, train, evaluate, predict; needs no data."""
     started = time.perf_counter()
     folder = output or Path(tempfile.mkdtemp(prefix="medweave-demo-"))
     messages = Console(stderr=True, highlight=False)
@@ -31,5 +32,14 @@ def demo(
     print(f"the run:         {result.run}")
     print(f"the predictions: {result.predictions}")
     print(f"the report:      {result.report}")
-    dice = result.summary["heads"]["heart"]["mean_dice"]["mean"]
-    print(f"Dice {dice:.3f} in {time.perf_counter() - started:.0f} seconds")
+    print(f"{', '.join(_scores(result.summary['heads']))} in {time.perf_counter() - started:.0f} seconds")
+
+
+def _scores(heads: Mapping[str, Any]) -> list[str]:
+    """Return the mean Dice of each segmentation and the accuracy of each way to classify."""
+    return [
+        f"{name} Dice {head['mean_dice']['mean']:.3f}"
+        if head["kind"] == "segmentation"
+        else f"{name} accuracy {head['accuracy']['mean']:.2f}"
+        for name, head in heads.items()
+    ]

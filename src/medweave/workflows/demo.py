@@ -7,10 +7,10 @@ from typing import Any
 
 from medweave.core.files import claim_output_folder
 from medweave.data.split import Split
-from medweave.phantoms.heart import write_heart_study
+from medweave.phantoms.cardiac import write_cardiac_study
 from medweave.workflows import evaluate, inspect, predict, train
 
-CASES = 24
+CASES = 40
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def run(
     on_stage: Callable[[str], None] = lambda _stage: None,
     on_progress: Callable[[str, int, int], None] = lambda _stage, _done, _total: None,
 ) -> Demo:
-    """Make a phantom heart study, inspect it, train the recipe `demo` on it, evaluate, and predict its test cases.
+    """Make a phantom cardiac study, inspect it, train the recipe `demo` on it, evaluate, and predict its test cases.
 
     Args:
         output: New or empty folder.
@@ -47,18 +47,17 @@ def run(
     """
     claim_output_folder(output)
     data, folder, predictions = output / "data", output / "run", output / "predictions"
-    on_stage(f"drawing a study of {CASES} synthetic hearts in {data}")
-    write_heart_study(data, n_cases=CASES, seed=0)
+    on_stage(f"drawing a study of {CASES} beating synthetic hearts in {data}")
+    write_cardiac_study(data, n_cases=CASES, seed=0)
     on_stage("inspecting it")
     inspect.run(data, output=output / "inspection", on_progress=on_progress)
     on_stage("training the recipe `demo`")
     train.run("demo", data=data, output=folder, on_progress=on_progress)
     on_stage("evaluating the test part")
     evaluation = evaluate.run(folder, on_progress=lambda done, total: on_progress("evaluating", done, total))
-    on_stage("predicting the test images")
+    on_stage("predicting the test cases")
     test = Split.load(folder / "split.json").test
-    images = [data / "imagesTr" / f"{case_id}.nii.gz" for case_id in test]
-    predict.run(folder, images, output=predictions, on_progress=on_progress)
+    predict.run(folder, [data / case_id for case_id in test], output=predictions, on_progress=on_progress)
     return Demo(
         output / "inspection" / "report.html",
         folder,

@@ -5,7 +5,7 @@ import typer
 from typer.testing import CliRunner
 
 from medweave.cli import demo as command
-from medweave.cli.evaluate import STRUCTURE_METRICS
+from medweave.cli.evaluate import CLASS_METRICS, STRUCTURE_METRICS
 from medweave.workflows.demo import Demo
 
 METRIC = {"mean": 0.91, "ci95": [0.88, 0.93], "worst": 0.8, "n": 5}
@@ -15,7 +15,8 @@ HEAD = {
     "mean_dice": METRIC,
     "structures": {"left_atrium": dict.fromkeys(STRUCTURE_METRICS, METRIC) | {"missed": 0}},
 }
-SUMMARY = {"split": "test", "n_cases": 5, "n_subjects": 5, "heads": {"heart": HEAD}}
+CLASSES = {"kind": "classification", "n_cases": 5, "n_without_truth": 0, **dict.fromkeys(CLASS_METRICS, METRIC)}
+SUMMARY = {"split": "test", "n_cases": 5, "n_subjects": 5, "heads": {"heart": HEAD, "diagnosis": CLASSES}}
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def test_results_go_to_standard_output_and_stages_to_standard_error(demo):
     assert folder == Path("out/demo")
     assert result.stderr == "• training the recipe `demo`\n"
     assert "the report:      out/demo/b.html" in result.stdout
-    assert "Dice 0.910 in 0 seconds" in result.stdout
+    assert "heart Dice 0.910, diagnosis accuracy 0.91 in 0 seconds" in result.stdout
 
 
 def test_without_an_output_folder_a_new_one_is_taken_each_time(demo):

@@ -38,7 +38,7 @@ def test_tables_are_printed_and_clean_data_exit_0(data: Path, tmp_path: Path) ->
 
 
 def test_layout_and_recipe_may_be_named(data: Path) -> None:
-    result = CliRunner().invoke(app, [str(data), "--recipe", "demo", "--layout", "msd"])
+    result = CliRunner().invoke(app, [str(data), "--recipe", "heart_small", "--layout", "msd"])
     assert result.exit_code == 0, result.output
     assert "label maps: image in 2" in result.stdout
 

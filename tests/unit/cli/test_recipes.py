@@ -62,7 +62,7 @@ def test_copy_says_what_is_next_and_never_overwrites(medweave, tmp_path) -> None
     finished = medweave("recipes", "copy", "heart", copy)
     assert finished.stdout == f"{copy}\nnext: medweave check {copy}\n"
     assert copy.read_text(encoding="utf-8") == library_file("heart").read_text(encoding="utf-8")
-    again = medweave("recipes", "copy", "demo", copy)
+    again = medweave("recipes", "copy", "heart_small", copy)
     assert again.code == 2
     assert "the file exists already" in again.stderr
 

@@ -14,7 +14,7 @@ def start(heart_study, tmp_path, tiny_overrides):
 
     def call(*overrides, data=heart_study, resume=False, **further):
         changes = [*tiny_overrides, *overrides]
-        return train.run("demo", data=data, output=tmp_path / "run", overrides=changes, resume=resume, **further)
+        return train.run("heart_small", data=data, output=tmp_path / "run", overrides=changes, resume=resume, **further)
 
     return call
 
