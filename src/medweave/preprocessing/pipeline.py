@@ -89,7 +89,10 @@ class Preprocessor:
     def from_json(cls, content: dict[str, Any]) -> "Preprocessor":
         """Build the preprocessor that `to_json` described."""
         crop, intensity = content["crop"], content["intensity"]
-        lists = {name: tuple(content[name]) if content[name] else None for name in ("spacing_mm", "resize_voxels", "size_voxels")}
+        lists = {
+            name: tuple(content[name]) if content[name] else None
+            for name in ("spacing_mm", "resize_voxels", "size_voxels")
+        }
         return cls(
             **content
             | lists
