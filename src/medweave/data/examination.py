@@ -227,6 +227,16 @@ def _compare_grids(image: ImageFacts, label_map: LabelMapFacts | None, notes: _N
         )
 
 
+def image_sha256(path: Path, *, spatial_dims: int) -> str:
+    """Return the hash of an image's content, as `examine` gives it.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
+    channels = read_channels(path, spatial_dims=spatial_dims)
+    return _sha256(distinct_colours(channels) if is_raster(path) else channels)
+
+
 def _sha256(channels: Sequence[sitk.Image]) -> str:
     digest = hashlib.sha256()
     spacing_mm = tuple(round(spacing, 3) for spacing in channels[0].GetSpacing())

@@ -19,6 +19,7 @@ class RunFolder:
         self.index = path / "index.json"
         self.audit = path / "audit.json"
         self.split = path / "split.json"
+        self.fitted_images = path / "fitted_images.json"
         self.fingerprint = path / "fingerprint.json"
         self.log = path / "log.txt"
         self.metrics = path / "metrics.csv"

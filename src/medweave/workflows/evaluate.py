@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from medweave import __version__
-from medweave.building.layout import build_layout
+from medweave.building.layout import build_layout, image_dims
 from medweave.core.errors import DataError, RunError, UsageError
-from medweave.core.files import why_not_a_folder
+from medweave.core.files import read_json, why_not_a_folder
 from medweave.core.logging import get_logger
+from medweave.data.examination import image_sha256
 from medweave.data.index import DatasetIndex
 from medweave.data.layouts.layout import scan
 from medweave.data.split import Split
@@ -104,22 +105,26 @@ def _part_index(model: Path, split: Literal["val", "test"]) -> DatasetIndex:
 
 
 def _external_index(model: Path, data: Path, *, layout: str | None) -> DatasetIndex:
-    """Scan an external test set, refusing one that holds files that the model was fitted to."""
+    """Scan an external test set, refusing one that holds images that the model was fitted to."""
     run = RunFolder(model)
-    component = Component(name=layout) if layout else load_recipe(run.recipe).data.layout
-    index = scan(data, layout=build_layout(component))
-    if run.split.is_file():
-        split = Split.load(run.split)
-        known = DatasetIndex.load(run.index).subset([*split.train, *split.val])
-        fitted = {path.resolve() for case in known.cases for path in case.images.values()}
-        shared = [case.case_id for case in index.cases if fitted & {path.resolve() for path in case.images.values()}]
-        if shared:
-            raise DataError(
-                "the model was trained on cases of this folder",
-                where=index.root,
-                got=f"{len(shared)} of {len(index.cases)} cases, for instance {shared[0]}",
-                fix="leave --data out to judge the run's own test cases, or give other data.",
-            )
+    recipe = load_recipe(run.recipe)
+    index = scan(data, layout=build_layout(Component(name=layout) if layout else recipe.data.layout))
+    known = read_json(run.fitted_images) if run.fitted_images.is_file() else {}
+    fitted = {sha256: case_id for case_id, images in known.items() for sha256 in images.values()}
+    shared = {
+        case.case_id: fitted[sha256]
+        for case in index.cases
+        for name, spatial_dims in image_dims(recipe).items()
+        if name in case.images and (sha256 := image_sha256(case.images[name], spatial_dims=spatial_dims)) in fitted
+    }
+    if shared:
+        first, twin = next(iter(shared.items()))
+        raise DataError(
+            "the model was trained on images of this folder",
+            where=index.root,
+            got=f"{len(shared)} of {len(index.cases)} cases, for instance {first}, which is {twin} of the training",
+            fix="leave --data out to judge the run's own test cases, or give other data.",
+        )
     return index
 
 

@@ -116,6 +116,7 @@ def prepare_study(
         )
     if not resume:
         recipe = _settle(recipe, prepared["train"])
+        _refuse_unjudged(recipe, prepared["val"])
         write_text(folder.recipe, dump_recipe(recipe))
         write_json(folder.manifest, _manifest(requested, data_hash))
     return Study(recipe, index, split, prepared["train"], prepared["val"])
@@ -140,6 +141,15 @@ def _begin(
         linked_cases=audit.duplicate_groups,
     )
     split.save(folder.split)
+    fitted = {*split.train, *split.val}
+    write_json(
+        folder.fitted_images,
+        {
+            case.case_id: {name: image.sha256 for name, image in case.images.items()}
+            for case in facts
+            if case.case_id in fitted
+        },
+    )
     in_training = set(split.train)
     fingerprint = Fingerprint.of([case for case in facts if case.case_id in in_training])
     fingerprint.save(folder.fingerprint)
@@ -239,6 +249,24 @@ def _refuse_absent_classes(recipe: Recipe, train: Sequence[PreparedCase]) -> Non
                 f"no training case is of class {', '.join(absent)} of head {head!r}",
                 fix=f"correct data.heads.{head}.classes, add cases, or draw another split (data.split.seed).",
             )
+
+
+def _refuse_unjudged(recipe: Recipe, val: Sequence[PreparedCase]) -> None:
+    """Refuse a validation part that cannot give the value which chooses the best epoch."""
+    monitor = recipe.training.early_stopping.monitor
+    head = recipe.monitored_values[monitor]
+    truths = {name for case in val for name in case.targets if name in recipe.network_classes}
+    truths |= {name for case in val for name in recipe.data.segmentation_heads if f"labels.{name}" in case.arrays()}
+    if monitor == f"val/auc_{head}":
+        truths &= {name for name, shares in class_shares(recipe, val).items() if any(0 < share < 1 for share in shares)}
+    if not truths & ({head} if head else {*recipe.losses}):
+        raise DataError(
+            f"the validation part cannot give {monitor}",
+            where=f"{len(val)} cases",
+            wanted="two classes" if monitor == f"val/auc_{head}" else "a case with the truth of its head",
+            fix="add cases, draw another split (data.split.seed, data.split.val), or monitor another value "
+            "(training.early_stopping.monitor).",
+        )
 
 
 def _largest_sizes(cases: Sequence[PreparedCase]) -> dict[str, tuple[int, ...]]:

@@ -2,14 +2,17 @@ import os
 import shutil
 import signal
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from medweave.core.errors import RecipeError, RunError
 from medweave.training.module import MultiTaskModule
 from medweave.training.trainer import LoopSettings, default_workers
+from medweave.workflows import train
 
 SETTINGS = {
     "max_epochs": 10,
@@ -115,6 +118,34 @@ def test_a_resumed_training_equals_the_unbroken_one_bit_for_bit(
     resumed = train_tiny(tmp_path / "broken", *overrides, resume=True)
     _assert_same_run(resumed.run, unbroken.run)
     assert {**resumed.summary, "seconds": 0} == {**unbroken.summary, "seconds": 0}
+
+
+def test_a_resumed_training_of_classes_equals_the_unbroken_one_bit_for_bit(
+    mixed_study, mixed_recipe, tmp_path, monkeypatch
+):
+    overrides = ["training.balance=side", "training.loss_weighting=uncertainty", "training.loader_workers=1"]
+
+    def train_mixed(name, **settings):
+        return train.run(mixed_recipe, data=mixed_study, output=tmp_path / name, overrides=overrides, **settings).run
+
+    unbroken = train_mixed("unbroken")
+    with monkeypatch.context() as patch:
+        _interrupt_at(patch, epoch=1, batch=2)
+        with pytest.raises(RunError, match="interrupted in epoch 2"):
+            train_mixed("broken")
+    torch.rand(7)
+    _assert_same_run(train_mixed("broken", resume=True), unbroken)
+    table = pd.read_csv(unbroken.metrics)
+    heads = ("lesion", "side", "signs")
+    logged = [f"{kind}_{head}" for kind in ("train/loss", "val/loss", "train/weight") for head in heads]
+    logged += [f"val/{score}_{head}" for score in ("accuracy", "balanced_accuracy", "auc") for head in heads[1:]]
+    assert table[logged].notna().all().all()
+    of_heads = [table["val/dice_lesion_lesion"], *(table[f"val/balanced_accuracy_{head}"] for head in heads[1:])]
+    assert table["val/score"].tolist() == pytest.approx(np.mean(of_heads, axis=0), abs=1e-5)
+    assert table["val/loss"].tolist() == pytest.approx(sum(table[f"val/loss_{head}"] for head in heads), abs=1e-5)
+    assert table["train/weight_side"].nunique() == 3
+    events = EventAccumulator(str(unbroken.tensorboard)).Reload()
+    assert {*logged} <= {*events.Tags()["scalars"]}
 
 
 def test_the_same_command_gives_the_same_run_with_other_numbers_of_workers(train_tiny, finished_run, tmp_path):

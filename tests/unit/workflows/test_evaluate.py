@@ -7,7 +7,8 @@ import pytest
 import SimpleITK as sitk
 
 from medweave.core.errors import DataError, RunError, UsageError
-from medweave.core.files import write_text
+from medweave.core.files import write_json, write_text
+from medweave.data.examination import examine_all
 from medweave.data.layouts.layout import scan
 from medweave.data.split import Split
 from medweave.data.study import InputSource, SegmentationSource, StudySource
@@ -120,9 +121,41 @@ def test_an_external_folder_is_judged_whole_and_cases_without_truth_are_counted(
     assert summary["heads"]["heart"]["n_without_truth"] == 1
 
 
+def _remember_fitted(model, heart_study):
+    """Write down the images that the run was fitted to, as a training does."""
+    run = RunFolder(model)
+    split = Split.load(run.split)
+    facts = examine_all(scan(heart_study).subset([*split.train, *split.val]))
+    content = {case.case_id: {name: image.sha256 for name, image in case.images.items()} for case in facts}
+    write_json(run.fitted_images, content)
+
+
 def test_the_training_folder_is_refused_as_an_external_test_set(model, heart_study):
-    with pytest.raises(DataError, match=r"trained on cases of this folder .*: got 4 of 6 cases"):
+    _remember_fitted(model, heart_study)
+    with pytest.raises(
+        DataError, match=r"trained on images of this folder .*: got 4 of 6 cases, for instance heart_000"
+    ):
         evaluate.run(model, data=heart_study)
+
+
+def test_a_copy_of_a_training_image_under_another_name_and_format_is_refused(model, tmp_path, heart_study):
+    _remember_fitted(model, heart_study)
+    _copy_study(heart_study, tmp_path / "external", n_cases=1, n_without_truth=0)
+    image = next((tmp_path / "external/imagesTr").iterdir())
+    sitk.WriteImage(sitk.ReadImage(str(image)), str(image.with_name("other.nii")))
+    (tmp_path / "external/labelsTr" / image.name).rename(tmp_path / "external/labelsTr/other.nii.gz")
+    image.unlink()
+    entries = {"training": [{"image": "./imagesTr/other.nii", "label": "./labelsTr/other.nii.gz"}]}
+    description = tmp_path / "external/dataset.json"
+    description.write_text(json.dumps(json.loads(description.read_text()) | entries))
+    with pytest.raises(DataError, match="1 of 1 cases, for instance other, which is heart_000 of the training"):
+        evaluate.run(model, data=tmp_path / "external")
+
+
+def test_the_run_s_test_cases_may_be_an_external_test_set(model, tmp_path, heart_study):
+    _remember_fitted(model, heart_study)
+    _copy_study(heart_study, tmp_path / "external", n_cases=2, n_without_truth=0, first=4)
+    assert evaluate.run(model, data=tmp_path / "external", output=tmp_path / "result").summary["n_cases"] == 2
 
 
 def test_a_folder_without_any_truth_is_refused(model, tmp_path, heart_study, monkeypatch):
@@ -155,9 +188,9 @@ def test_a_model_without_data_needs_a_folder(model):
         evaluate.run(model)
 
 
-def _copy_study(source, target, *, n_cases, n_without_truth):
+def _copy_study(source, target, *, n_cases, n_without_truth, first=0):
     """Copy cases of an MSD study under new names, the last ones without their label maps."""
-    cases = scan(source).cases[: n_cases + n_without_truth]
+    cases = scan(source).cases[first : first + n_cases + n_without_truth]
     facts = json.loads((source / "dataset.json").read_text())
     entries = []
     for position, case in enumerate(cases):

@@ -101,5 +101,5 @@ class TorchBackend:
 
 
 def _to_device(array: NDArray[Any], device: torch.device) -> torch.Tensor:
-    tensor = torch.from_numpy(np.ascontiguousarray(array)).to(device)
+    tensor = torch.from_numpy(np.require(array, requirements=["C", "W"])).to(device)
     return tensor.contiguous(memory_format=memory_format(tensor.ndim - 2))

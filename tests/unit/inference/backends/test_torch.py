@@ -80,6 +80,9 @@ def test_bfloat16_gives_nearly_the_same_float32_logits(model):
 
 def test_mirrored_and_read_only_arrays_are_taken(model):
     backend, batch = TorchBackend(model, precision="float32"), _batch()
+    frozen = batch.copy()
+    frozen.setflags(write=False)
+    assert np.array_equal(_run(backend, frozen), _run(backend, batch))
     mirrored = _run(backend, np.flip(batch, 2))
     assert mirrored == pytest.approx(_run(backend, np.flip(batch, 2).copy()), abs=1e-6)
 
