@@ -24,6 +24,8 @@ from medweave.preprocessing.readers.medical import read_channels, read_label_map
 Control = Literal["whole_image", "region_alone", "region_removed"]
 CONTROLS: tuple[Control, ...] = ("whole_image", "region_alone", "region_removed")
 CONTROL_METRICS = ("accuracy", "balanced_accuracy", "roc_auc")
+#: ROC AUC of answers that know nothing.
+GUESSED_AREA = 0.5
 
 
 def controlled_cases(predictor: Predictor, case: Case, prediction: Prediction, folder: Path) -> dict[Control, Case]:
@@ -93,7 +95,7 @@ def summarise_control(
         "n_without_region": n_judged - len(cases),
         "most_frequent_class_share": most_frequent,
         **{control: {metric: summaries[control][metric] for metric in CONTROL_METRICS} for control in CONTROLS},
-        "meaning": _meaning(summaries["region_removed"]["accuracy"], most_frequent),
+        "meaning": _meaning(summaries["region_removed"], most_frequent),
     }
 
 
@@ -123,13 +125,19 @@ def _write(path: Path, channels: Sequence[sitk.Image]) -> None:
     sitk.WriteImage(channels[0] if len(channels) == 1 else sitk.Compose(list(channels)), str(path))
 
 
-def _meaning(accuracy: Mapping[str, Any], most_frequent: float) -> str:
-    """Say in a sentence what the accuracy without the region means."""
-    low = accuracy["ci95"][0]
-    known = f"With the masked region blacked out, {accuracy['mean']:.0%} of the cases are still answered right"
-    guess = f"always answering the most frequent class would give {most_frequent:.0%}"
-    if low is None:
-        return f"{known}; {guess}. The cases are too few to tell the two apart."
-    if low > most_frequent:
-        return f"{known}, clearly more than guessing ({guess}): a shortcut outside the region is likely."
-    return f"{known}, not clearly more than guessing ({guess}): no sign of a shortcut outside the region."
+def _meaning(removed: Mapping[str, Any], most_frequent: float) -> str:
+    """Say what accuracy and ROC AUC without the region mean; the latter sees what a shifted threshold hides."""
+    accuracy, area = removed["accuracy"], removed["roc_auc"]
+    guess = f"always the most frequent class: {most_frequent:.0%}"
+    found = f"{accuracy['mean']:.0%} of the cases are still answered right ({guess})"
+    if area["mean"] is not None:
+        found += f", with a ROC AUC of {area['mean']:.2f} (guessing: {GUESSED_AREA:.2f})"
+    lows = {"accuracy": (accuracy["ci95"][0], most_frequent), "roc_auc": (area["ci95"][0], GUESSED_AREA)}
+    known = [low > guessed for low, guessed in lows.values() if low is not None]
+    if any(known):
+        verdict = "clearly more than guessing. What lies outside the region tells the classes apart: a likely shortcut"
+    elif known:
+        verdict = "not clearly more than guessing. These cases show no shortcut outside the region"
+    else:
+        verdict = "too few cases to tell that from guessing"
+    return f"With the masked region blacked out, {found}: {verdict}."

@@ -36,7 +36,7 @@ def reliability_figure(
     # Area for the number of answers, so that a bin of one answer does not look like one of a hundred.
     size = 14 + 120 * counts[filled] / counts.max()
     upper.scatter(confidence[filled], accuracy[filled], s=size, color=colour(0), edgecolor="white", zorder=3)
-    upper.set_ylim(0, 1.04)
+    upper.set_ylim(-0.03, 1.04)
     upper.legend(fontsize=9, frameon=False, loc="upper left", labelcolor=INK)
     style_axes(lower, x_label="confidence of the answer", y_label="answers")
     lower.bar(left, counts[filled], width, align="edge", color=colour(0), alpha=0.85, edgecolor="white")

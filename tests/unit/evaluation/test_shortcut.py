@@ -138,17 +138,34 @@ def test_a_model_that_needs_no_region_is_suspected():
     assert control["region_removed"]["accuracy"]["mean"] == pytest.approx(28 / 30)
     assert control["whole_image"]["accuracy"]["mean"] == pytest.approx(29 / 30)
     assert control["meaning"] == (
-        "With the masked region blacked out, 93% of the cases are still answered right, clearly more than guessing "
-        "(always answering the most frequent class would give 67%): a shortcut outside the region is likely."
+        "With the masked region blacked out, 93% of the cases are still answered right (always the most frequent "
+        "class: 67%), with a ROC AUC of 0.93 (guessing: 0.50): clearly more than guessing. What lies outside the region "
+        "tells the classes apart: a likely shortcut."
     )
 
 
 def test_a_model_that_guesses_without_the_region_is_not():
-    assert _control(removed=20)["meaning"].endswith("67%): no sign of a shortcut outside the region.")
+    assert _control(removed=15)["meaning"].endswith(
+        "not clearly more than guessing. These cases show no shortcut outside the region."
+    )
+
+
+def test_probabilities_that_still_rank_the_cases_are_suspected_too():
+    # Every case is answered "low", no better than guessing; all but two have the higher probability where it is due.
+    higher = {"low": 0.1, "high": 0.3}
+    cases = [
+        ClassifiedCase(case.case_id, case.subject_id, "grade", case.truth, {"low": 1 - high, "high": high})
+        for number, case in enumerate(_answers(30))
+        for high in [0.3 if number == 0 else 0.1 if number == 2 else higher[case.truth[0]]]
+    ]
+    found = {"whole_image": _answers(30), "region_alone": _answers(30), "region_removed": cases}
+    control = summarise_control(found, classes=CLASSES, multi_label=False, n_judged=30)
+    assert control["region_removed"]["accuracy"]["mean"] == pytest.approx(2 / 3)
+    assert control["meaning"].endswith("a likely shortcut.")
 
 
 def test_one_subject_tells_nothing():
     cases = _answers(29)[:1]
     found = dict.fromkeys(("whole_image", "region_alone", "region_removed"), cases)
     control = summarise_control(found, classes=CLASSES, multi_label=False, n_judged=1)
-    assert control["meaning"].endswith("The cases are too few to tell the two apart.")
+    assert control["meaning"].endswith(": too few cases to tell that from guessing.")

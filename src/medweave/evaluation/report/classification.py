@@ -197,7 +197,6 @@ def _error(
     """Draw a case that was answered wrong, reading its image anew so that only one is in memory."""
     case = found.cases[position]
     chosen = [name for name, is_chosen in zip(answers.classes, answers.predicted[position], strict=True) if is_chosen]
-    title = f"{case.case_id}: {', '.join(case.truth) or 'none'}, answered {', '.join(chosen) or 'none'}"
     image = found.images[case.case_id]
     pixels = read_channels(image.path, spatial_dims=image.spatial_dims, colour="grey")[0]
     picture = overlay_figure(
@@ -206,10 +205,10 @@ def _error(
         spacing_mm=pixels.GetSpacing(),
         orientation=Grid.of(pixels).orientation,
         structures={},
-        title=title,
+        title=case.case_id,
     )
     return {
-        "title": title,
+        "case_id": case.case_id,
         "picture": save_and_embed(picture, figures / f"{head}_error_{case.case_id}.png"),
         "probabilities": [
             {

@@ -47,10 +47,7 @@ def test_the_section_shows_errors_with_their_probabilities(tmp_path):
         _case("worse", ("high",), {"low": 0.95, "high": 0.05}),
     ]
     section = _section(tmp_path, cases, classes=("low", "high"))
-    assert (section["n_errors"], [case["title"] for case in section["errors"]]) == (
-        2,
-        ["worse: high, answered low", "wrong: high, answered low"],
-    )
+    assert (section["n_errors"], [case["case_id"] for case in section["errors"]]) == (2, ["worse", "wrong"])
     assert section["errors"][0]["probabilities"] == [
         {"name": "low", "value": 0.95, "is_true": False, "is_chosen": True},
         {"name": "high", "value": 0.05, "is_true": True, "is_chosen": False},
@@ -65,7 +62,8 @@ def test_labels_have_no_common_confusion_matrix(tmp_path, spatial_dims):
     cases = [_case("none", (), {"x": 0.9, "y": 0.2}), _case("both", ("x", "y"), {"x": 0.8, "y": 0.7})]
     section = _section(tmp_path, cases, classes=("x", "y"), multi_label=True, spatial_dims=spatial_dims)
     assert "Confusion matrix" not in section["pictures"]
-    assert section["errors"][0]["title"] == "none: none, answered x"
+    assert section["errors"][0]["case_id"] == "none"
+    assert [row["is_chosen"] for row in section["errors"][0]["probabilities"]] == [True, False]
 
 
 def test_a_few_errors_are_shown_of_many(tmp_path):

@@ -93,7 +93,10 @@ def test_the_report_shows_classes_by_class_by_missing_inputs_and_the_surest_erro
     assert "accuracy of diagnosis" in html
     assert "without lateral" in html
     assert "1 of 4 cases are answered wrong" in html
-    assert "case_3: &lt;normal&gt;, answered viral" in html
+    assert 'alt="Image of case_3"' in html
+    assert '&lt;normal&gt; <span class="badge ok">true</span>' in html
+    assert 'viral <span class="badge error">answered</span>' in html
+    assert "<th>missing inputs</th>" in html
     assert html.count(' of diagnosis"></figure>') == 4  # confusion, two curves, calibration
 
 
