@@ -125,7 +125,8 @@ def recipe_components() -> str:
     """Return a table of the registered components of each kind."""
     lines = []
     for kind, entries in components().items():
-        lines += [f"### {kind.capitalize().replace('_', ' ')}\n", "| name | what | parameters and defaults |", "| --- | --- | --- |"]
+        title = kind.capitalize().replace("_", " ")
+        lines += [f"### {title}\n", "| name | what | parameters and defaults |", "| --- | --- | --- |"]
         for entry in entries:
             parameters = ", ".join(f"`{name}: {_yaml(value)}`" for name, value in entry.parameters.items())
             lines.append(f"| `{entry.name}` | {_escaped(entry.summary)} | {parameters or 'none'} |")
