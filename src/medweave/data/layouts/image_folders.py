@@ -76,8 +76,10 @@ class ImageFoldersLayout:
         self.subject_column = subject_column
 
     def matches(self, root: Path) -> bool:
-        """Tell whether there is a class folder with pictures."""
-        return root.is_dir() and any(_has_pictures(folder) for folder in self._class_folders(root))
+        """Tell whether there is a class folder with pictures, and none beside the class folders."""
+        return (
+            root.is_dir() and not _pictures(root) and any(_has_pictures(folder) for folder in self._class_folders(root))
+        )
 
     def scan(self, root: Path) -> DatasetIndex:
         """List the images as cases, each called by its file without the suffix."""

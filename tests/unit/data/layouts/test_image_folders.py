@@ -135,7 +135,9 @@ def test_two_rows_of_one_image_are_refused(tmp_path: Path) -> None:
         ImageFoldersLayout().scan(tmp_path)
 
 
-@pytest.mark.parametrize("files", [("images/a.png", "masks/a.png"), ("A/a.nii.gz",), ("a.png",)])
+@pytest.mark.parametrize(
+    "files", [("images/a.png", "masks/a.png"), ("A/a.nii.gz",), ("a.png",), ("a.png", "old/b.png")]
+)
 def test_folders_without_classes_of_pictures_do_not_match(tmp_path: Path, files: tuple[str, ...]) -> None:
     assert not ImageFoldersLayout().matches(study(tmp_path, *files))
 
