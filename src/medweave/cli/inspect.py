@@ -53,8 +53,8 @@ def _print_tables(inspection: workflow.Inspection) -> None:
     console.print(_image_table(summary), _intensity_table(summary))
     if summary.structures:
         console.print(_structure_table(summary))
-    for target, classes in summary.classes.items():
-        console.print(f"{target}: {', '.join(f'{name} {count}' for name, count in classes.items())}")
+    if summary.classes:
+        console.print(_class_table(summary))
     console.print(
         _audit_table(inspection.audit, inspection.index.root) if inspection.audit.findings else "audit: clean"
     )
@@ -110,6 +110,14 @@ def _structure_table(summary: Summary) -> Table:
                 f"{_spread(found.volume_ml)} {found.unit}" if found.volume_ml else "absent",
                 _spread(found.voxels) if found.voxels else "",
             )
+    return table
+
+
+def _class_table(summary: Summary) -> Table:
+    table = _table("classes", ("target", "class", "cases", "share"))
+    for target, classes in summary.classes.items():
+        for name, count in classes.items():
+            table.add_row(target, name, str(count), f"{count / summary.n_cases:.0%}")
     return table
 
 

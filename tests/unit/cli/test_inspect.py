@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -71,3 +72,11 @@ def test_many_findings_are_cut_on_the_terminal_only(data: Path, monkeypatch: pyt
         (data / "imagesTr" / f"{name}.nii.gz").write_bytes(b"")
     result = CliRunner().invoke(app, [str(data)])
     assert "and 1 more" in result.stdout
+
+
+def test_classes_stand_in_a_table_with_their_share(data: Path) -> None:
+    rows = [f"{name},imagesTr/{name}.nii.gz,{grade}" for name, grade in (("a", "low"), ("b", ""))]
+    (data / "cases.csv").write_text("\n".join(["case_id,image.mri,target.grade", *rows]))
+    result = CliRunner().invoke(app, [str(data / "cases.csv")])
+    assert result.exit_code == 0, result.output
+    assert re.search(r"grade +low +1 +50%", result.stdout)
