@@ -141,12 +141,11 @@ class StudySource:
                 target.names(case)
 
     def is_usable(self, case: Case) -> bool:
-        """Tell whether the case has an input and the truth of a head."""
-        if not any(self.has_input(case, name) for name in self.inputs):
-            return False
-        return any(head.image_name in case.label_maps for head in self.heads.values()) or any(
-            target.names(case) is not None for target in self.targets.values()
-        )
+        """Tell whether the case has an input and a class, or a label map and the input that it is drawn on."""
+        having = {name for name in self.inputs if self.has_input(case, name)}
+        return any(
+            head.image_name in case.label_maps and head.input_name in having for head in self.heads.values()
+        ) or (bool(having) and any(target.names(case) is not None for target in self.targets.values()))
 
     def has_input(self, case: Case, name: str) -> bool:
         """Tell whether the case has every image of an input."""

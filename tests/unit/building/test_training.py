@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 import torch
 from monai.losses import DiceCELoss
@@ -10,7 +12,9 @@ from medweave.building.training import (
     build_optimizer,
     build_scheduler,
     build_training_dataset,
+    class_shares,
 )
+from medweave.data.preparation import PreparedCase
 from medweave.optimization.schedulers import Course
 from medweave.recipes.loader import load_recipe
 from medweave.recipes.schema import Recipe
@@ -84,3 +88,45 @@ def test_unresolved_patch_size_is_a_mistake_of_the_program(override: str) -> Non
     written = recipe(override)
     with pytest.raises(ValueError, match=r"patches\.size_voxels is still auto"):
         build_training_dataset(written, [])
+
+
+CLASSES = (
+    "data.heads.side={kind: classification, classes: [left, right, both]}",
+    "data.heads.signs={kind: classification, classes: [hot, red], multi_label: true}",
+    "model.heads={heart: monai_unet_decoder, side: pooled_mlp, signs: pooled_mlp}",
+    "losses={heart: dice_ce, side: {name: focal, weight: 0.5, class_weights: balanced}, "
+    "signs: {name: cross_entropy, class_weights: balanced}}",
+    "patches.size_voxels={mri: [16, 16, 16]}",
+    "model.encoders.mri.channels=[4,4]",
+)
+
+
+def cases(*targets: dict) -> list[PreparedCase]:
+    return [PreparedCase(str(number), Path(), "", target) for number, target in enumerate(targets)]
+
+
+def test_shares_of_classes_are_over_the_cases_that_have_a_target() -> None:
+    known = cases({"side": 0, "signs": (1.0, 1.0)}, {"side": 0}, {"side": 2, "signs": (0.0, 1.0)}, {"side": 0}, {})
+    assert class_shares(recipe(*CLASSES), known) == {"side": (0.75, 0.0, 0.25), "signs": (0.5, 1.0)}
+    assert class_shares(recipe(*CLASSES), cases({})) == {"side": (0.0, 0.0, 0.0), "signs": (0.0, 0.0)}
+
+
+def test_losses_of_classes_know_the_shares_and_their_weights() -> None:
+    written = recipe(*CLASSES)
+    shares = {"side": (0.5, 0.25, 0.25), "signs": (0.2, 0.5)}
+    loss = build_loss(written, build_model(written), class_shares=shares)
+    assert loss.weights == {"heart": 1.0, "side": 0.5, "signs": 1.0}
+    assert loss.losses["side"].weights.tolist() == pytest.approx([2 / 3, 4 / 3, 4 / 3])
+    assert loss.losses["signs"].weights.tolist() == pytest.approx([4.0, 1.0])
+    assert loss.learned_weights == {}
+
+
+def test_weights_of_losses_are_learned_where_the_recipe_says_so() -> None:
+    written = recipe(*CLASSES, "training.loss_weighting=uncertainty")
+    loss = build_loss(written, build_model(written))
+    assert loss.learned_weights == {"heart": 1.0, "side": 0.5, "signs": 1.0}
+    assert all(parameter.requires_grad for parameter in loss.log_variances.values())
+
+
+def test_samples_hold_a_target_of_each_class_head_where_a_case_has_none() -> None:
+    assert build_training_dataset(recipe(*CLASSES), []).no_targets == {"side": 0, "signs": (0.0, 0.0)}

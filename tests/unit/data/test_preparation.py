@@ -10,7 +10,7 @@ from medweave.core.errors import DataError, RunError
 from medweave.data import preparation
 from medweave.data.case import Case
 from medweave.data.preparation import prepare
-from medweave.data.study import InputSource, SegmentationSource, StudySource
+from medweave.data.study import InputSource, SegmentationSource, StudySource, TargetSource
 from medweave.preprocessing.cache import ArrayStore
 from medweave.preprocessing.geometry import Grid, to_array
 from medweave.preprocessing.intensity import IntensityNormalisation
@@ -156,3 +156,21 @@ def test_arrays_removed_while_in_use_are_an_error_of_the_run(cases, store) -> No
     shutil.rmtree(store.root)
     with pytest.raises(RunError, match=r"removed while in use \(case a, .*store\)\. Fix: start again"):
         prepared.arrays()
+
+
+def test_targets_are_encoded_and_change_nothing_in_the_store(cases, store) -> None:
+    side = TargetSource("side", ("left", "right"), ignore=("both",))
+    signs = TargetSource("signs", ("a", "b"), multi_label=True)
+    with_classes = replace(source(), targets={"side": side, "signs": signs})
+    targets = [{"side": "right", "signs": "b"}, {"side": "both", "signs": ""}, {}]
+    labelled = [replace(case, targets=target) for case, target in zip(cases, targets, strict=True)]
+    assert prepare(cases, source(), store=store, workers=1).computed == 3
+    prepared = prepare(labelled, with_classes, store=store, workers=1)
+    assert prepared.computed == 0
+    assert [case.targets for case in prepared.cases] == [{"side": 1, "signs": (0, 1)}, {"signs": (0, 0)}, {}]
+
+
+def test_an_unknown_class_is_named_with_its_case(cases, store) -> None:
+    with_classes = replace(source(), targets={"side": TargetSource("side", ("left", "right"))})
+    with pytest.raises(DataError, match=r"target 'side' .*\(case a\): got up; wanted left, right"):
+        prepare([replace(cases[0], targets={"side": "up"})], with_classes, store=store, workers=1)

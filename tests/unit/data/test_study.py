@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -113,3 +114,73 @@ def test_first_target_is_that_of_the_first_classification_head() -> None:
     targets = {"a": TargetSource("grade", ("low", "high")), "b": TargetSource("sex", ("f", "m"))}
     assert StudySource(SOURCE.inputs, SOURCE.heads, targets).first_target == "grade"
     assert SOURCE.first_target is None
+
+
+DIAGNOSIS = TargetSource("group", ("NOR", "DCM", "HCM"), ignore=("unknown",))
+SIGNS = TargetSource("signs", ("oedema", "nodule"), ignore=("unread",), multi_label=True)
+WITH_CLASSES = StudySource(SOURCE.inputs, SOURCE.heads, {"diagnosis": DIAGNOSIS, "signs": SIGNS})
+
+
+def of_class(**targets: str) -> Case:
+    return Case("p1", "p1", {"ed": Path("ed.nii"), "es": Path("es.nii")}, targets=targets)
+
+
+@pytest.mark.parametrize(
+    ("written", "encoded"), [({"group": "DCM"}, 1), ({"group": "unknown"}, None), ({}, None), ({"other": "DCM"}, None)]
+)
+def test_a_class_is_its_place_and_an_ignored_one_is_none(written, encoded) -> None:
+    assert DIAGNOSIS.encode(of_class(**written)) == encoded
+
+
+@pytest.mark.parametrize(
+    ("written", "encoded"),
+    [("oedema", (1, 0)), ("nodule|oedema", (1, 1)), ("", (0, 0)), ("oedema|unread", None)],
+)
+def test_several_labels_are_a_yes_or_no_for_each(written, encoded) -> None:
+    assert SIGNS.encode(of_class(signs=written)) == encoded
+
+
+def test_without_the_target_no_label_is_known() -> None:
+    assert SIGNS.encode(of_class()) is None
+
+
+@pytest.mark.parametrize(
+    ("targets", "message"),
+    [
+        (
+            {"group": "dcm", "signs": ""},
+            r"target 'group' has a class .*\(case p1\): got dcm; wanted NOR, DCM, HCM\. Fix: ",
+        ),
+        ({"group": "NOR", "signs": "oedema|mass"}, r"target 'signs' .*\(case p1\): got mass; wanted oedema, nodule"),
+    ],
+)
+def test_a_class_that_the_recipe_does_not_know_is_refused_with_its_case(case, targets, message) -> None:
+    with pytest.raises(DataError, match=message):
+        WITH_CLASSES.check(index_of(replace(case, targets=targets)))
+
+
+def test_a_target_that_no_case_has_is_refused_with_those_that_there_are(case) -> None:
+    with pytest.raises(DataError, match=r"no case has the target 'signs' of head 'signs' .*: got targets group"):
+        WITH_CLASSES.check(index_of(replace(case, targets={"group": "NOR"})))
+
+
+@pytest.mark.parametrize(
+    ("images", "label_maps", "targets", "is_usable"),
+    [
+        (("ed", "es"), ("es",), {}, True),
+        (("ed", "es"), (), {"group": "NOR"}, True),
+        (("ed", "es"), (), {"group": "unknown"}, False),
+        (("ed", "es"), ("ed",), {}, False),
+        (("ed",), ("es",), {}, False),
+        (("ed",), (), {"group": "NOR"}, False),
+    ],
+)
+def test_a_case_is_usable_with_a_truth_and_the_input_that_it_is_of(images, label_maps, targets, is_usable) -> None:
+    case = Case("p1", "p1", dict.fromkeys(images, Path("i")), dict.fromkeys(label_maps, Path("l")), targets)
+    assert WITH_CLASSES.is_usable(case) is is_usable
+
+
+def test_a_mask_without_its_input_is_of_no_use_beside_another_input() -> None:
+    source = StudySource({**SOURCE.inputs, "xray": InputSource(("xray",), Preprocessor(spatial_dims=2))}, SOURCE.heads)
+    case = Case("p1", "p1", {"xray": Path("i")}, {"es": Path("l")})
+    assert not source.is_usable(case)
