@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from medweave.figures.histograms import IntensityCurve, intensity_figure, volume_figure
-from medweave.figures.page import figure_to_data_uri
 
 
 def curve(high: float, *, is_labelled: bool = True) -> IntensityCurve:
@@ -16,7 +15,7 @@ def test_each_structure_has_a_panel_with_all_its_cases() -> None:
     assert [axes.get_title(loc="left") for axes in panels] == ["rv (mL)", "lv (mL)", "atrium (mL)", "aorta (mL)"]
     assert [sum(bar.get_height() for bar in axes.patches) for axes in panels] == [3, 1, 1, 1]
     assert panels[0].get_legend().get_texts()[0].get_text() == "median 2"
-    figure_to_data_uri(figure)
+    figure.draw_without_rendering()
 
 
 def test_intensities_of_one_scale_share_the_axis() -> None:

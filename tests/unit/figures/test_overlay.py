@@ -1,8 +1,10 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from medweave.figures.overlay import overlay_figure, structure_colour
-from medweave.figures.page import figure_to_data_uri
+from medweave.figures.page import save_and_embed
 
 IMAGE = np.random.default_rng(0).normal(size=(20, 24, 12))
 
@@ -26,7 +28,7 @@ def draw(label_map: np.ndarray | None, image: np.ndarray = IMAGE, orientation: s
 
 def test_three_planes_are_drawn_to_one_scale() -> None:
     figure = draw(labels())
-    figure_to_data_uri(figure)
+    figure.draw_without_rendering()
     assert [axes.get_title() for axes in figure.axes] == ["axis z = 0", "axis y = 7", "axis x = 6"]
     widths = [axes.get_window_extent().width for axes in figure.axes]
     assert widths[1] / widths[0] == pytest.approx(1, abs=0.02)  # 20 mm each
@@ -51,10 +53,10 @@ def test_legend_names_every_structure_only_with_a_label_map() -> None:
     assert draw(None).legends == []
 
 
-def test_a_2d_image_has_one_plane() -> None:
+def test_a_2d_image_has_one_plane(tmp_path: Path) -> None:
     figure = draw(labels()[:, :, 0], IMAGE[:, :, 0], "")
     assert len(figure.axes) == 1
-    assert figure_to_data_uri(figure).startswith("data:image/png")
+    assert save_and_embed(figure, tmp_path / "figure.png").startswith("data:image/png")
 
 
 def test_structure_colours_repeat() -> None:
