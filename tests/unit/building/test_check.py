@@ -83,7 +83,7 @@ def test_every_problem_is_reported_at_once() -> None:
         "model.heads.heart.activaton: unknown parameter of head 'monai_unet_decoder'. Did you mean 'activation'? "
         "It takes activation, residual_units, norm, dropout, decoded_channels",
         "losses.heart.wieght: unknown parameter of loss 'dice_ce'. Did you mean 'weight'? "
-        "It takes include_background, squared, batch, smooth, dice_weight, ce_weight, weight",
+        "It takes batch, include_background, squared, smooth, dice_weight, ce_weight, weight",
         "losses.heart.weight: must be a number of at least 0, got -1",
         "augmentation.0.rotate: unknown parameter of augmentation 'affine'. Did you mean 'rotate_degrees'? "
         "It takes probability, rotate_degrees, scale, translate_voxels, shear, in_plane_only",
