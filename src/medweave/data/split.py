@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -137,6 +137,14 @@ def subject_groups(cases: Sequence[Case], linked_cases: Sequence[Sequence[str]])
     for case in sorted(cases, key=lambda case: case.case_id):
         groups[find(case.case_id)].append(case)
     return [groups[name] for name in sorted(groups)]
+
+
+def as_one_subject(cases: Sequence[Case], linked_cases: Sequence[Sequence[str]]) -> tuple[Case, ...]:
+    """Return the cases, those of one group of `subject_groups` with one subject, in order of their names."""
+    joined = [
+        replace(case, subject_id=group[0].subject_id) for group in subject_groups(cases, linked_cases) for case in group
+    ]
+    return tuple(sorted(joined, key=lambda case: case.case_id))
 
 
 def _strata(groups: list[list[Case]], stratify_by: str | None, rng: np.random.Generator) -> list[list[list[Case]]]:

@@ -4,7 +4,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,10 +13,11 @@ from medweave.building.layout import build_layout, image_dims
 from medweave.core.errors import DataError, RunError, UsageError
 from medweave.core.files import read_json, why_not_a_folder
 from medweave.core.logging import get_logger
+from medweave.data.audit import Audit
 from medweave.data.examination import image_sha256
 from medweave.data.index import DatasetIndex
 from medweave.data.layouts.layout import scan
-from medweave.data.split import Split
+from medweave.data.split import Split, as_one_subject
 from medweave.evaluation.folder import EvaluationFolder
 from medweave.evaluation.judging import OnProgress, judge
 from medweave.evaluation.summary import summarise
@@ -101,7 +102,9 @@ def _part_index(model: Path, split: Literal["val", "test"]) -> DatasetIndex:
             where=run.split,
             fix="give a data folder with --data, or train with a larger share in data.split.",
         )
-    return DatasetIndex.load(run.index).subset(case_ids)
+    part = DatasetIndex.load(run.index).subset(case_ids)
+    # Copies of one image count as one subject in every interval, as they did in the split.
+    return replace(part, cases=as_one_subject(part.cases, Audit.load(run.audit).duplicate_groups))
 
 
 def _external_index(model: Path, data: Path, *, layout: str | None) -> DatasetIndex:

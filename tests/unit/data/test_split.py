@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from medweave.core.errors import DataError
 from medweave.core.files import write_json
 from medweave.data.case import Case
-from medweave.data.split import PARTS, Split, draw_split
+from medweave.data.split import PARTS, Split, as_one_subject, draw_split
 
 SHARES = {"train": 0.7, "val": 0.15, "test": 0.15}
 
@@ -171,3 +171,14 @@ def test_case_on_two_sides_is_refused(tmp_path: Path) -> None:
     write_json(tmp_path / "split.json", {"train": ["a", "b"], "val": ["c"], "test": ["b", "c"]})
     with pytest.raises(DataError, match="holds a case more than once: got b, c"):
         Split.load(tmp_path / "split.json")
+
+
+def test_copies_become_one_subject_and_others_keep_theirs() -> None:
+    cases = [Case(f"c{number}", f"s{number}", images={}) for number in range(4)]
+    joined = as_one_subject(cases[::-1], [["c1", "c3", "elsewhere"]])
+    assert [(case.case_id, case.subject_id) for case in joined] == [
+        ("c0", "s0"),
+        ("c1", "s1"),
+        ("c2", "s2"),
+        ("c3", "s1"),
+    ]

@@ -8,6 +8,7 @@ import SimpleITK as sitk
 
 from medweave.core.errors import DataError, RunError, UsageError
 from medweave.core.files import write_json, write_text
+from medweave.data.audit import Audit
 from medweave.data.examination import examine_all
 from medweave.data.layouts.layout import scan
 from medweave.data.split import Split
@@ -56,6 +57,7 @@ def model(tmp_path, heart_study, monkeypatch):
     index.save(run.index)
     names = [case.case_id for case in index.cases]
     Split(train=tuple(names[:3]), val=tuple(names[3:4]), test=tuple(names[4:])).save(run.split)
+    Audit(findings=(), duplicate_groups=()).save(run.audit)
     return run.path
 
 
