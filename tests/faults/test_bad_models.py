@@ -1,8 +1,11 @@
 """Runs that cannot be used, continued or compared."""
 
+import json
 import shutil
 
 import pytest
+
+from medweave.data.split import Split
 
 TABLE = "evaluation/test/per_case.csv"
 
@@ -78,10 +81,15 @@ def test_what_is_no_run_cannot_be_continued(study, refuse):
 
 def test_an_external_test_set_needs_truth(study, run, refuse):
     text = (study / "dataset.json").read_text()
-    images = '["./imagesTr/heart_000.nii.gz", "./imagesTr/heart_001.nii.gz"]'
+    unseen = [f"./imagesTr/{case_id}.nii.gz" for case_id in Split.load(run / "split.json").test]
     head, _, _ = text.partition('"training"')
-    (study / "dataset.json").write_text(f'{head}"training": [], "test": {images}}}')
-    refuse("evaluate", "run", "--data", "study", code=1, says=["no case has a true label map", "study", "got 2 cases"])
+    (study / "dataset.json").write_text(f'{head}"training": [], "test": {json.dumps(unseen)}}}')
+    refuse("evaluate", "run", "--data", "study", code=1, says=["no case has", "study", f"got {len(unseen)} cases"])
+
+
+def test_an_external_test_set_must_be_new_to_the_model(study, run, refuse):
+    says = ["the model was trained on images of this folder (", "study", "got 5 of 6 cases", "is heart_00"]
+    refuse("evaluate", "run", "--data", "study", code=1, says=says)
 
 
 def test_runs_without_a_common_case_cannot_be_compared(evaluated, tmp_path, refuse):
@@ -94,7 +102,7 @@ def test_a_comparison_needs_two_evaluated_runs(evaluated, tmp_path, refuse):
     refuse("compare", "run", code=2, says=["two or more different runs: got run"], fix=False)
     refuse("compare", "run", "nowhere", code=1, says=["run folder not found (nowhere)"])
     shutil.rmtree(tmp_path / "other/evaluation")
-    says = [f"the run is not evaluated (other/{TABLE})", "`medweave evaluate other --split test`"]
+    says = ["the run is not evaluated (other/evaluation/test)", "`medweave evaluate other --split test`"]
     refuse("compare", "run", "other", code=1, says=says)
 
 
