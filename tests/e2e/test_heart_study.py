@@ -17,6 +17,7 @@ RUN_FILES = {
     "audit.json",
     "split.json",
     "fingerprint.json",
+    "fitted_images.json",
     "log.txt",
     "metrics.csv",
     "checkpoints/last.ckpt",
@@ -25,6 +26,10 @@ RUN_FILES = {
     "training_summary.json",
     "training_summary.md",
     "figures/training_curves.png",
+    "figures/loss_curve.png",
+    "figures/score_curve.png",
+    "figures/dice_curve.png",
+    "figures/learning_rate_curve.png",
 }
 METRICS = {"dice", "iou", "hd95_mm", "assd_mm", "nsd_2mm", "volume_error_ml"}
 
