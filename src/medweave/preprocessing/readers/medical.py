@@ -16,6 +16,8 @@ from medweave.preprocessing.readers.raster import (
     in_colour,
     is_raster,
     on_8_bit_scale,
+    plain_png_depth,
+    read_plain_png,
     verify_raster,
     without_resolution,
 )
@@ -54,6 +56,8 @@ def read_header(path: Path) -> ImageHeader:
     """
     if path.suffix.lower() in SUFFIXES_OF_8_BIT:
         return ImageHeader(2, "8-bit unsigned integer")
+    if path.suffix.lower() == ".png" and (depth := plain_png_depth(path)):
+        return ImageHeader(2, f"{depth}-bit unsigned integer")
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:
@@ -138,6 +142,8 @@ def _read(path: Path) -> sitk.Image:
         raise DataError("image file has no content", where=path, fix="copy the file again.")
     if is_raster(path):
         verify_raster(path)
+        if plain_png_depth(path):
+            return read_plain_png(path)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:

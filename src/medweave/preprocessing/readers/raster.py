@@ -23,6 +23,9 @@ Colour = Literal["grey", "rgb"]
 JPEG_SUFFIXES = (".jpg", ".jpeg")
 SUFFIXES_OF_8_BIT = (*JPEG_SUFFIXES, ".bmp")
 RASTER_SUFFIXES = (".png", *SUFFIXES_OF_8_BIT, ".tif", ".tiff")
+#: Signature and header of a PNG (W3C PNG, 11.2.1); the (bits, colour type) of grey, colour, colour with opacity.
+PNG_HEADER_BYTES = 29
+PLAIN_PNGS = ((8, 0), (16, 0), (8, 2), (8, 6))
 PNG_START, PNG_END = b"\x89PNG", b"IEND\xaeB`\x82"
 #: White in 8 and in 16 bits.
 WHITES = (255, 65535)
@@ -35,6 +38,38 @@ STEPS_OF_16_BIT = 257.0
 def is_raster(path: Path) -> bool:
     """Tell by its suffix whether a file is a picture."""
     return path.suffix.lower() in RASTER_SUFFIXES
+
+
+def plain_png_depth(path: Path) -> int | None:
+    """Return the bits of a PNG in grey, or in 8-bit colour; None for any other file.
+
+    These are read with Pillow: the library behind ITK prints a line for every colour profile that it dislikes.
+    """
+    with path.open("rb") as stream:
+        start = stream.read(PNG_HEADER_BYTES)
+    if not start.startswith(PNG_START) or len(start) < PNG_HEADER_BYTES:
+        return None
+    depth, colour_type = start[24], start[25]
+    return depth if (depth, colour_type) in PLAIN_PNGS else None
+
+
+def read_plain_png(path: Path) -> sitk.Image:
+    """Read a PNG of which `plain_png_depth` knows the bits.
+
+    Raises:
+        DataError: The file is damaged.
+    """
+    try:
+        with Image.open(path) as picture:
+            pixels = np.asarray(picture)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise DataError(
+            "image file cannot be read",
+            where=path,
+            got=str(error).removesuffix(f" '{path}'"),
+            fix="copy the file again or convert it.",
+        ) from error
+    return without_resolution(sitk.GetImageFromArray(pixels, isVector=pixels.ndim == 3))
 
 
 def verify_raster(path: Path) -> None:

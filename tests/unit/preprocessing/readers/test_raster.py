@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageCms
 
 from medweave.core.errors import DataError
 from medweave.preprocessing.geometry import to_array
 from medweave.preprocessing.readers import raster
-from medweave.preprocessing.readers.medical import read_channels, read_label_map
+from medweave.preprocessing.readers.medical import read_channels, read_header, read_label_map
 
 RNG = np.random.default_rng(0)
 #: (rows, columns), as pictures are stored; arrays of medweave are (x, y).
@@ -203,3 +203,16 @@ def test_each_conversion_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptur
         "16-bit pictures are read on the 8-bit scale (divided by 257)",
         "colour pictures are converted to grey (ITU-R BT.601)",
     ]
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_a_colour_profile_that_does_not_fit_is_no_matter_and_no_line_is_printed(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], depth: int
+) -> None:
+    pixels = GREY if depth == 8 else GREY.astype(np.uint16) * 257
+    path = tmp_path / "a.png"
+    Image.fromarray(pixels).save(path, icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    (channel,) = read_channels(path, spatial_dims=2)
+    np.testing.assert_allclose(sitk.GetArrayViewFromImage(channel), GREY)
+    assert read_header(path).pixel_type == f"{depth}-bit unsigned integer"
+    assert capfd.readouterr().err == ""
