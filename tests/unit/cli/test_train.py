@@ -8,7 +8,14 @@ from medweave.cli import train as command
 from medweave.runs.folder import RunFolder
 from medweave.workflows.train import TrainingResult
 
-SUMMARY = {"monitor": "val/score", "best_value": 0.91234, "best_epoch": 7, "epochs": 9, "seconds": 90.0}
+SUMMARY = {
+    "monitor": "val/score",
+    "best_value": 0.91234,
+    "best_epoch": 7,
+    "epochs": 9,
+    "seconds": 90.0,
+    "measurement_classifiers": {},
+}
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ def test_layers_have_the_shapes_of_their_results_in_the_order_of_the_run() -> No
     assert layers[0].name == "encoders.mri.stages.0.0"
     assert layers[0].output == (1, 32, 64, 64, 64)
     assert layers[0].parameters == 32 * 27 + 32
-    assert layers[-1].name == "heads.heart.projections.0"
+    assert layers[-1].name == "segmentation_heads.heart.projections.0"
     assert layers[-1].output == (1, 1, 64, 64, 64)
     deepest = [layer for layer in layers if layer.output[1:] == (512, 4, 4, 4)]
     assert len(deepest) == 4  # two convolutions, each with its normalisation
@@ -33,7 +33,10 @@ def test_description_is_of_the_network_that_is_trained() -> None:
 
 def test_every_component_has_a_summary_and_its_defaults() -> None:
     found = describe.components()
-    assert list(found) == ["encoders", "fusions", "heads", "losses", "augmentations", "optimizers", "schedulers"]
+    assert list(found) == [
+        *("layouts", "encoders", "fusions", "heads", "losses", "augmentations", "optimizers", "schedulers"),
+        *("measurements", "measurement_classifiers"),
+    ]
     entries = [entry for kind in found.values() for entry in kind]
     assert len(entries) > 20
     assert [entry.name for entry in entries if not entry.summary.endswith(".")] == []
