@@ -68,7 +68,7 @@ def test_the_run_folder_is_complete(study):
 def test_the_recipe_of_the_run_is_complete_and_settled(study):
     recipe = yaml.safe_load((study / "run/recipe.yaml").read_text())
     assert "auto" not in (recipe["training"]["precision"], recipe["training"]["loader_workers"])
-    assert all(isinstance(size, int) for size in recipe["patches"]["size_voxels"])
+    assert all(isinstance(size, int) for size in recipe["patches"]["size_voxels"]["mri"])
     assert recipe["optimizer"]["name"] == "adamw"
     assert "weight_decay" in recipe["optimizer"]  # a default that the library's recipe does not write
 
