@@ -13,7 +13,7 @@ demo: .venv/.installed-core
 	$(BIN)/medweave demo
 
 test: .venv/.installed-dev
-	$(PYTEST) -m "not slow and not gpu" $(ARGS)
+	$(PYTEST) -n auto -m "not slow and not gpu" $(ARGS)
 
 test-slow: .venv/.installed-dev
 	$(PYTEST) -m "(slow or real_data) and not gpu" $(ARGS)
