@@ -174,3 +174,47 @@ def test_several_labels_a_case_are_not_for_measurements() -> None:
     content["data"]["heads"]["diagnosis"]["multi_label"] = True
     with pytest.raises(ValidationError, match=r"measurement_classifiers\.diagnosis: a task with multi_label cannot"):
         Recipe.model_validate(content)
+
+
+def _classifying(**training: Any) -> dict[str, Any]:
+    content = copy.deepcopy(MINIMAL)
+    classes = {"kind": "classification", "classes": ["a", "b"]}
+    content["data"]["heads"] |= {"side": classes, "signs": {**classes, "multi_label": True}}
+    content["model"]["heads"] |= {"side": "pooled_mlp", "signs": "pooled_mlp"}
+    content["losses"] |= {"side": "focal", "signs": "focal"}
+    return content | {"training": training}
+
+
+def test_a_task_of_one_class_a_case_may_be_balanced() -> None:
+    assert Recipe.model_validate(_classifying(balance="side")).training.balance == "side"
+    assert Recipe.model_validate(MINIMAL).training.balance is None
+
+
+@pytest.mark.parametrize("head", ["heart", "signs", "sides"])
+def test_other_tasks_cannot_be_balanced(head) -> None:
+    with pytest.raises(ValidationError, match=rf"training\.balance: '{head}' is no task of one class a case: side"):
+        Recipe.model_validate(_classifying(balance=head))
+
+
+def test_weights_of_losses_are_fixed_unless_they_are_learned() -> None:
+    assert Recipe.model_validate(MINIMAL).training.loss_weighting == "fixed"
+    with pytest.raises(ValidationError, match="'fixed' or 'uncertainty'"):
+        Recipe.model_validate(_classifying(loss_weighting="learned"))
+
+
+def test_what_may_be_monitored_is_what_the_heads_give() -> None:
+    assert Recipe.model_validate(_classifying()).monitored_values == {
+        "val/score": None,
+        "val/loss": None,
+        "val/loss_heart": "heart",
+        "val/loss_side": "side",
+        "val/loss_signs": "signs",
+        "val/dice_heart_atrium": "heart",
+        **{f"val/{score}_side": "side" for score in ("accuracy", "balanced_accuracy", "auc")},
+        **{f"val/{score}_signs": "signs" for score in ("accuracy", "balanced_accuracy", "auc")},
+    }
+
+
+def test_windows_cannot_slide_where_the_network_answers_a_class() -> None:
+    with pytest.raises(ValidationError, match=r"patches\.size_voxels: a class belongs to a whole case"):
+        Recipe.model_validate(_classifying() | {"patches": {"size_voxels": [32, 32, 32]}})

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from medweave.core.errors import RecipeError, RunError
+from medweave.losses.loss import MultiTaskLoss
 from medweave.training.module import MultiTaskModule
 from medweave.training.trainer import LoopSettings, default_workers
 from medweave.workflows import train
@@ -146,6 +147,20 @@ def test_a_resumed_training_of_classes_equals_the_unbroken_one_bit_for_bit(
     assert table["train/weight_side"].nunique() == 3
     events = EventAccumulator(str(unbroken.tensorboard)).Reload()
     assert {*logged} <= {*events.Tags()["scalars"]}
+
+
+def test_a_training_goes_on_after_a_batch_without_any_truth(train_tiny, tmp_path, monkeypatch):
+    forward, calls = MultiTaskLoss.forward, []
+
+    def without_truth_at_first(self, *arguments):
+        calls.append(self.training)
+        return {} if len(calls) == 1 else forward(self, *arguments)
+
+    monkeypatch.setattr(MultiTaskLoss, "forward", without_truth_at_first)
+    result = train_tiny(tmp_path / "run", "training.max_epochs=1", "training.loader_workers=0")
+    assert result.summary["epochs"] == 1
+    assert calls.count(True) == 3
+    assert result.summary["last_epoch"]["train/loss"] > 0
 
 
 def test_the_same_command_gives_the_same_run_with_other_numbers_of_workers(train_tiny, finished_run, tmp_path):
