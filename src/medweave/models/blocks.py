@@ -7,6 +7,8 @@ from monai.networks.layers.factories import Conv, Pool
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
+from medweave.models.instance_norm import InstanceNorm2d, InstanceNorm3d
+
 #: Channels of each level of a network, finest first.
 LevelChannels = Annotated[Sequence[PositiveInt], Field(min_length=2)]
 Norm = Literal["batch", "instance", "group"]
@@ -45,7 +47,7 @@ def make_norm(norm: Norm, channels: int, *, spatial_dims: int) -> nn.Module:
     if norm == "batch":
         return (nn.BatchNorm2d if spatial_dims == 2 else nn.BatchNorm3d)(channels)
     if norm == "instance":
-        return (nn.InstanceNorm2d if spatial_dims == 2 else nn.InstanceNorm3d)(channels, affine=True)
+        return (InstanceNorm2d if spatial_dims == 2 else InstanceNorm3d)(channels, affine=True)
     groups = next(count for count in range(max(channels // 8, 1), 0, -1) if channels % count == 0)
     return nn.GroupNorm(groups, channels)
 

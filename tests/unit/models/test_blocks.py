@@ -3,6 +3,7 @@ import torch
 from torch import nn
 
 from medweave.models.blocks import DoubleConv, ResidualBlock, level_kernels, make_norm, same_padding
+from medweave.models.instance_norm import InstanceNorm2d, InstanceNorm3d
 
 
 @pytest.mark.parametrize(
@@ -10,8 +11,8 @@ from medweave.models.blocks import DoubleConv, ResidualBlock, level_kernels, mak
     [
         ("batch", 2, nn.BatchNorm2d),
         ("batch", 3, nn.BatchNorm3d),
-        ("instance", 2, nn.InstanceNorm2d),
-        ("instance", 3, nn.InstanceNorm3d),
+        ("instance", 2, InstanceNorm2d),
+        ("instance", 3, InstanceNorm3d),
         ("group", 3, nn.GroupNorm),
     ],
 )

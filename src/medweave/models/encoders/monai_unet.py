@@ -1,10 +1,12 @@
 """The contracting path of MONAI's UNet."""
 
 from monai.networks.blocks.convolutions import ResidualUnit
+from monai.networks.layers.factories import Norm as NormFactory
 from torch import Tensor, nn
 
 from medweave.models.blocks import LevelChannels, Norm
 from medweave.models.encoders.encoder import ENCODERS, Encoder, equal_strides, run_stages
+from medweave.models.instance_norm import InstanceNorm2d, InstanceNorm3d
 
 
 @ENCODERS.register("monai_unet")
@@ -55,6 +57,13 @@ class MonaiUNetEncoder(Encoder):
         return run_stages(self.stages, image)
 
 
+@NormFactory.factory_function("medweave_instance")  # type: ignore[untyped-decorator]
+def _instance_norm(spatial_dims: int) -> type[nn.Module]:
+    return InstanceNorm2d if spatial_dims == 2 else InstanceNorm3d
+
+
 def monai_norm(norm: Norm) -> tuple[str, dict[str, bool | int]]:
     """Return MONAI's name and arguments of a normalisation; its instance norm has no weights, as in its UNet."""
-    return ("group", {"num_groups": 1}) if norm == "group" else (norm, {})
+    if norm == "group":
+        return "group", {"num_groups": 1}
+    return ("medweave_instance" if norm == "instance" else norm), {}

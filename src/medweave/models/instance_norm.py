@@ -1,0 +1,74 @@
+"""Instance normalisation that keeps the channels-last memory format."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class _FastInstanceNorm(torch.autograd.Function):
+    """Group normalisation of PyTorch with one channel a group, and a backward pass of whole-tensor operations.
+
+    PyTorch's own instance normalisation copies its input to the contiguous format and the next convolution copies the
+    result back; its group normalisation keeps the format, but is slow backwards with one channel a group.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float) -> Tensor:
+        batch, channels = features.shape[:2]
+        voxels = features[0, 0].numel()
+        normalised, mean, inverse_deviation = torch.native_group_norm(
+            features, weight, bias, batch, channels, voxels, channels, eps
+        )
+        ctx.save_for_backward(features, weight, mean, inverse_deviation)
+        return normalised
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None, None]:
+        features, weight, mean, inverse_deviation = ctx.saved_tensors
+        axes = tuple(range(2, features.ndim))
+        shape = (*features.shape[:2], *(1 for _ in axes))
+        voxels = features[0, 0].numel()
+        gradient_sum = gradient.sum(axes)
+        correlation = ((gradient * features).sum(axes) - mean * gradient_sum) * inverse_deviation
+        scale = inverse_deviation if weight is None else inverse_deviation * weight
+        slope = -scale * inverse_deviation * correlation / voxels
+        offset = -scale * gradient_sum / voxels - slope * mean
+        towards_features = torch.addcmul(offset.view(shape), features, slope.view(shape))
+        towards_features.addcmul_(gradient, scale.view(shape))
+        if weight is None:
+            return towards_features, None, None, None
+        return towards_features, correlation.sum(0), gradient_sum.sum(0), None
+
+
+def _normalise(layer: "InstanceNorm2d | InstanceNorm3d", features: Tensor) -> Tensor | None:
+    """Return the normalised features, or None where PyTorch's own layer is to be used: on a GPU or in an export.
+
+    It also is where a channel has a single voxel, which it refuses in training.
+    """
+    traced = torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined,no-untyped-call]
+    if features.device.type != "cpu" or traced or features.shape[2:].numel() == 1:
+        return None
+    with torch.autocast("cpu", enabled=False):
+        result: Tensor = _FastInstanceNorm.apply(  # type: ignore[no-untyped-call]
+            features.float(), layer.weight, layer.bias, layer.eps
+        )
+    return result
+
+
+class InstanceNorm2d(nn.InstanceNorm2d):
+    """Instance normalisation (Ulyanov et al., 2016) of (B, C, H, W), faster than PyTorch's on a CPU."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return the features with mean 0 and deviation 1 over each channel of each sample, scaled and shifted."""
+        normalised = _normalise(self, features)
+        return super().forward(features) if normalised is None else normalised
+
+
+class InstanceNorm3d(nn.InstanceNorm3d):
+    """Instance normalisation (Ulyanov et al., 2016) of (B, C, D, H, W), faster than PyTorch's on a CPU."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return the features with mean 0 and deviation 1 over each channel of each sample, scaled and shifted."""
+        normalised = _normalise(self, features)
+        return super().forward(features) if normalised is None else normalised
