@@ -1,10 +1,10 @@
 """Dividing the cases by subject into training, validation and test."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from medweave.data.case import Case
 
 Part = Literal["train", "val", "test"]
 PARTS: tuple[Part, ...] = ("train", "val", "test")
+
+Side = TypeVar("Side", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -96,19 +98,38 @@ def draw_split(
             wanted=f"at least {len(wanted)} ({', '.join(wanted)})",
             fix="add labelled cases, or set data.split.test to 0.",
         )
-    counts = _apportion(len(groups), [shares[part] for part in wanted], minimum=1)
-    remaining = dict(zip(wanted, counts, strict=True))
-    members: dict[Part, list[str]] = defaultdict(list)
-    owed = dict.fromkeys(wanted, 0.0)  # carried from class to class, so that roundings cancel
+    members = deal(groups, {part: shares[part] for part in wanted}, seed=seed, stratify_by=stratify_by)
+    return Split(**{part: members.get(part, ()) for part in PARTS})
+
+
+def deal(
+    groups: Sequence[Sequence[Case]], shares: Mapping[Side, float], *, seed: int, stratify_by: str | None
+) -> dict[Side, tuple[str, ...]]:
+    """Deal groups of cases onto sides, at least one each, so that every side keeps its share of every class.
+
+    Args:
+        groups: Cases that stay together, from `subject_groups`; at least as many as sides.
+        shares: Positive share of the groups for each side.
+        seed: Of the shuffle within each class.
+        stratify_by: Name of a target; None takes each case's first.
+
+    Returns:
+        Sorted case ids of each side.
+    """
+    total = sum(shares.values())
+    counts = _apportion(len(groups), list(shares.values()), minimum=1)
+    remaining = dict(zip(shares, counts, strict=True))
+    members: dict[Side, list[str]] = defaultdict(list)
+    owed = dict.fromkeys(shares, 0.0)  # carried from class to class, so that roundings cancel
     for stratum in _strata(groups, stratify_by, np.random.default_rng(seed)):
-        owed = {part: owed[part] + shares[part] * len(stratum) for part in wanted}
+        owed = {side: owed[side] + share / total * len(stratum) for side, share in shares.items()}
         for group in stratum:
-            open_parts = [part for part in wanted if remaining[part] > 0]
-            due = max(open_parts, key=lambda part: (owed[part], remaining[part]))
+            open_sides = [side for side in shares if remaining[side] > 0]
+            due = max(open_sides, key=lambda side: (owed[side], remaining[side]))
             owed[due] -= 1
             remaining[due] -= 1
             members[due] += [case.case_id for case in group]
-    return Split(**{part: tuple(sorted(members[part])) for part in PARTS})
+    return {side: tuple(sorted(members[side])) for side in shares}
 
 
 def subject_groups(cases: Sequence[Case], linked_cases: Sequence[Sequence[str]]) -> list[list[Case]]:
@@ -147,9 +168,11 @@ def as_one_subject(cases: Sequence[Case], linked_cases: Sequence[Sequence[str]])
     return tuple(sorted(joined, key=lambda case: case.case_id))
 
 
-def _strata(groups: list[list[Case]], stratify_by: str | None, rng: np.random.Generator) -> list[list[list[Case]]]:
+def _strata(
+    groups: Sequence[Sequence[Case]], stratify_by: str | None, rng: np.random.Generator
+) -> list[list[Sequence[Case]]]:
     """Put the groups of one class together, each class in random order."""
-    by_class: dict[str, list[list[Case]]] = defaultdict(list)
+    by_class: dict[str, list[Sequence[Case]]] = defaultdict(list)
     for group in groups:
         classes = Counter(
             case.targets.get(stratify_by, "") if stratify_by else next(iter(case.targets.values()), "")
