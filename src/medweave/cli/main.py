@@ -6,7 +6,6 @@ import sys
 import tempfile
 import traceback
 import warnings
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from typer.main import get_command
 
 from medweave import __version__
 from medweave.core.errors import MedweaveError, UsageError, did_you_mean
+from medweave.core.optional import import_optional
 
 #: Every command, a module of medweave.cli with a function of its name (or a group `app`), and its line in the help. The
 #: modules are imported when a command runs, so that help needs no PyTorch.
@@ -29,6 +29,7 @@ COMMANDS: dict[str, str] = {
     "predict": "Segment images with a trained model.",
     "compare": "Compare runs on the same cases.",
     "download": "Fetch a public data set.",
+    "phantom": "Draw a synthetic study, to try recipes without data.",
     "doctor": "Show versions, processor and what is missing.",
 }
 
@@ -53,7 +54,7 @@ class LazyGroup(TyperGroup):
 
 
 def _load(name: str) -> TyperCommand | TyperGroup:
-    module = import_module(f"medweave.cli.{name}")
+    module = import_optional(f"medweave.cli.{name}")
     found: Any = getattr(module, "app", None) or getattr(module, name)
     if isinstance(found, typer.Typer):
         return get_command(found)  # type: ignore[return-value]
