@@ -21,7 +21,7 @@ from medweave.building.model import build_model
 from medweave.building.training import build_loss
 from medweave.data.case import Case
 from medweave.inference.backends.torch import to_channels_last
-from medweave.inference.predictor import build_predictor
+from medweave.inference.run_model import build_predictor
 from medweave.inference.writers.writer import WRITERS
 from medweave.preprocessing.readers.medical import read_channels
 from medweave.recipes.loader import load_recipe

@@ -66,3 +66,21 @@ def test_command_line_starts_without_torch() -> None:
         env={"PYTHONPATH": str(ROOT / "src"), "PATH": ""},
     )
     assert result.stdout.split() == []
+
+
+def test_prediction_imports_neither_torch_nor_what_stands_on_it() -> None:
+    program = """
+import sys
+for package in ("torch", "monai", "pytorch_lightning", "torchmetrics", "safetensors", "sklearn", "pandas", "imagehash"):
+    sys.modules[package] = None
+import medweave.cli.predict
+from medweave.data.layouts.layout import LAYOUTS
+from medweave.inference.writers.writer import WRITERS
+from medweave.measurements.measurement import MEASUREMENTS
+LAYOUTS.names(), WRITERS.names(), MEASUREMENTS.names()
+"""
+    environment = {"PYTHONPATH": str(ROOT / "src"), "PATH": ""}
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, env=environment
+    )
+    assert result.stderr == ""

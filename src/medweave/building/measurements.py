@@ -1,11 +1,7 @@
-"""From the recipe to what is measured in a case and to what classifies it by its measurements."""
-
-from functools import partial
+"""From the recipe to what is measured in a case."""
 
 from medweave.building.components import build_component
-from medweave.building.model import input_of_head
-from medweave.measurement_classifiers.cross_validation import Fit
-from medweave.measurement_classifiers.fitting import MEASUREMENT_CLASSIFIERS
+from medweave.building.study import input_of_head
 from medweave.measurements.measurement import MEASUREMENTS, Measurements
 from medweave.recipes.schema import Recipe
 
@@ -16,11 +12,6 @@ def build_measurements(recipe: Recipe) -> Measurements | None:
         return None
     measurements: Measurements = build_component(recipe.measurements, MEASUREMENTS)
     return measurements
-
-
-def build_fit(recipe: Recipe, head: str) -> Fit:
-    """Return what fits the classifier of a head to measured cases."""
-    return partial(build_component, recipe.measurement_classifiers[head], MEASUREMENT_CLASSIFIERS)
 
 
 def measurement_problems(recipe: Recipe) -> list[str]:

@@ -3,6 +3,7 @@
 from torch import nn
 
 from medweave.building.components import build_component
+from medweave.building.study import input_of_head
 from medweave.models.encoders.encoder import ENCODERS
 from medweave.models.features import FeatureChannels
 from medweave.models.fusion.fusion import FUSIONS
@@ -14,13 +15,6 @@ from medweave.recipes.schema import Recipe
 ENCODER_ARGUMENTS = ("in_channels", "spatial_dims")
 FUSION_ARGUMENTS = ("channels",)
 HEAD_ARGUMENTS = ("channels", "strides", "structures", "spatial_dims", "sources", "make_fusion", "classes")
-
-
-def input_of_head(recipe: Recipe, head: str) -> tuple[str, str]:
-    """Return the input that a segmentation head is drawn on, and the image of it on whose grid its label map lies."""
-    inputs = recipe.data.inputs
-    image_name = recipe.data.segmentation_heads[head].of or next(iter(inputs.values())).channels[0]
-    return next(name for name, source in inputs.items() if image_name in source.channels), image_name
 
 
 def build_model(recipe: Recipe) -> MultiTaskModel:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from medweave.building.model import input_of_head
 from medweave.data.fingerprint import Fingerprint
 from medweave.data.study import InputSource, SegmentationSource, StudySource, TargetSource
 from medweave.models.sizes import padded_size
@@ -59,6 +58,13 @@ def patch_sizes(patches: Patches | None, inputs: Iterable[str]) -> dict[str, tup
         raise ValueError(message)
     sizes = patches.size_voxels
     return dict(sizes) if isinstance(sizes, dict) else dict.fromkeys(inputs, sizes)
+
+
+def input_of_head(recipe: Recipe, head: str) -> tuple[str, str]:
+    """Return the input that a segmentation head is drawn on, and the image of it on whose grid its label map lies."""
+    inputs = recipe.data.inputs
+    image_name = recipe.data.segmentation_heads[head].of or next(iter(inputs.values())).channels[0]
+    return next(name for name, source in inputs.items() if image_name in source.channels), image_name
 
 
 def build_study_source(recipe: Recipe) -> StudySource:

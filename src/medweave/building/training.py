@@ -1,6 +1,7 @@
 """From the recipe to what a training step is made of."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from torch import nn, optim
@@ -13,6 +14,8 @@ from medweave.data.dataset import InputLayout, TrainingDataset
 from medweave.data.preparation import PreparedCase
 from medweave.data.study import StudySource
 from medweave.losses.loss import LOSSES, MultiTaskLoss, WeightedLoss
+from medweave.measurement_classifiers.cross_validation import Fit
+from medweave.measurement_classifiers.fitting import MEASUREMENT_CLASSIFIERS
 from medweave.models.multitask import MultiTaskModel
 from medweave.optimization.optimizers import OPTIMIZERS
 from medweave.optimization.schedulers import SCHEDULERS, Course
@@ -101,3 +104,8 @@ def _build_sample_layouts(recipe: Recipe, source: StudySource) -> dict[str, Inpu
             augment=AugmentationPipeline(transforms) if transforms else None,
         )
     return layouts
+
+
+def build_fit(recipe: Recipe, head: str) -> Fit:
+    """Return what fits the classifier of a head to measured cases."""
+    return partial(build_component, recipe.measurement_classifiers[head], MEASUREMENT_CLASSIFIERS)

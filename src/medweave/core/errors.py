@@ -3,8 +3,8 @@
     MedweaveError            exit 1
     ├── DataError            the images, masks or tables are wrong
     ├── RunError             a run or bundle cannot be used or written
-    ├── DependencyError      an optional package is absent
     └── UsageError           exit 2: the command or the recipe is wrong
+        ├── DependencyError  an optional package is absent
         └── RecipeError      carries every problem of the recipe at once
 
 A message is one line: what is wrong (where): got …; wanted …. Fix: ….
@@ -60,14 +60,14 @@ class RunError(MedweaveError):
     """A run folder or bundle cannot be read, written or continued."""
 
 
-class DependencyError(MedweaveError):
-    """An optional dependency is needed and absent."""
-
-
 class UsageError(MedweaveError):
     """The command was called wrongly."""
 
     exit_code = 2
+
+
+class DependencyError(UsageError):
+    """The installation lacks the extra that brings a package."""
 
 
 class RecipeError(UsageError):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from medweave.building.measurements import build_fit
+from medweave.building.training import build_fit
 from medweave.core.errors import DataError
 from medweave.core.files import write_text
 from medweave.core.logging import get_logger

@@ -21,7 +21,7 @@ from medweave.data.split import Split, as_one_subject
 from medweave.evaluation.folder import EvaluationFolder
 from medweave.evaluation.judging import OnProgress, judge
 from medweave.evaluation.summary import summarise
-from medweave.inference.predictor import load_predictor
+from medweave.inference.loading import load_predictor
 from medweave.recipes.loader import load_recipe
 from medweave.recipes.section import Component
 from medweave.runs.folder import RunFolder

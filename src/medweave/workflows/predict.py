@@ -13,8 +13,9 @@ from medweave.core.files import claim_output_folder, write_json, write_text
 from medweave.core.logging import get_logger
 from medweave.data.case import Case
 from medweave.data.input_paths import cases_of_paths
+from medweave.inference.loading import load_predictor
 from medweave.inference.prediction import Prediction
-from medweave.inference.predictor import Predictor, load_predictor
+from medweave.inference.predictor import Predictor
 from medweave.inference.rows import COLUMNS, PredictionRow, prediction_rows
 from medweave.inference.writers.attention import write_attention
 from medweave.inference.writers.writer import WRITERS

@@ -26,7 +26,7 @@ from medweave.core.logging import log_to_file
 from medweave.data.audit import Audit
 from medweave.data.layouts.layout import scan
 from medweave.inference.backends.torch import avoid_faulty_amx_kernels, to_channels_last
-from medweave.inference.predictor import build_predictor, load_predictor
+from medweave.inference.run_model import build_predictor, load_run
 from medweave.inference.temperature import save_temperatures
 from medweave.models.multitask import MultiTaskModel
 from medweave.optimization.schedulers import Course
@@ -143,7 +143,7 @@ def _loop_settings(recipe: Recipe) -> LoopSettings:
 
 def _calibrate(study: Study, folder: RunFolder) -> None:
     """Fit a temperature for each classification head of the best weights."""
-    fits = fit_temperatures(load_predictor(folder.path), study.val) if study.recipe.data.classification_heads else {}
+    fits = fit_temperatures(load_run(folder.path), study.val) if study.recipe.data.classification_heads else {}
     if fits:
         save_temperatures(folder.calibration, fits)
 
@@ -152,7 +152,7 @@ def _measure(study: Study, folder: RunFolder, *, on_progress: OnProgress) -> dic
     """Measure the fitted cases with the best weights, and fit the classifiers of measurements."""
     if study.recipe.measurements is None:
         return {}
-    predictor = load_predictor(folder.path)
+    predictor = load_run(folder.path)
     parts = {part: [study.cases[case_id] for case_id in study.split.part(part)] for part in ("train", "val")}
     on_case = counter("measuring", sum(len(cases) for cases in parts.values()), on_progress)
     measured = measure_cases(predictor, parts, on_case=on_case)

@@ -1,10 +1,8 @@
-import numpy as np
 import pytest
 
 from medweave.building.check import complete_recipe
-from medweave.building.measurements import build_fit, build_measurements, measurement_problems
+from medweave.building.measurements import build_measurements, measurement_problems
 from medweave.core.errors import RecipeError
-from medweave.measurement_classifiers.cross_validation import MeasuredCases
 from medweave.measurements.cardiac import CardiacMeasurements
 from medweave.recipes.loader import load_recipe
 
@@ -23,14 +21,6 @@ def test_a_recipe_without_measurements_builds_none():
     recipe = load_recipe("heart")
     assert build_measurements(recipe) is None
     assert measurement_problems(recipe) == []
-
-
-def test_a_classifier_is_fitted_as_the_recipe_says():
-    cases = MeasuredCases(
-        ("volume",), np.array([[1.0], [2.0], [5.0], [6.0]]), np.array(["a", "a", "b", "b"]), np.array(list("pqrs"))
-    )
-    fit = build_fit(_cardiac("measurement_classifiers.diagnosis={name: random_forest, trees: 7}"), "diagnosis")
-    assert len(fit(cases).scores.trees) == 7
 
 
 def test_the_recommended_heads_are_fit_for_the_cardiac_measurements():

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from monai.losses import DiceCELoss
@@ -8,6 +9,7 @@ from torch import nn
 from medweave.building.check import complete_recipe
 from medweave.building.model import build_model
 from medweave.building.training import (
+    build_fit,
     build_loss,
     build_optimizer,
     build_scheduler,
@@ -15,6 +17,7 @@ from medweave.building.training import (
     class_shares,
 )
 from medweave.data.preparation import PreparedCase
+from medweave.measurement_classifiers.cross_validation import MeasuredCases
 from medweave.optimization.schedulers import Course
 from medweave.recipes.loader import load_recipe
 from medweave.recipes.schema import Recipe
@@ -130,3 +133,12 @@ def test_weights_of_losses_are_learned_where_the_recipe_says_so() -> None:
 
 def test_samples_hold_a_target_of_each_class_head_where_a_case_has_none() -> None:
     assert build_training_dataset(recipe(*CLASSES), []).no_targets == {"side": 0, "signs": (0.0, 0.0)}
+
+
+def test_a_classifier_is_fitted_as_the_recipe_says() -> None:
+    cases = MeasuredCases(
+        ("volume",), np.array([[1.0], [2.0], [5.0], [6.0]]), np.array(["a", "a", "b", "b"]), np.array(list("pqrs"))
+    )
+    settings = ["measurements=cardiac", "measurement_classifiers.diagnosis={name: random_forest, trees: 7}"]
+    fit = build_fit(load_recipe("cardiac", settings), "diagnosis")
+    assert len(fit(cases).scores.trees) == 7

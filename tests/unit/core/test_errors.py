@@ -47,7 +47,7 @@ def test_message_goes_on_well_after_a_suggestion_and_after_a_full_stop() -> None
     assert str(UsageError("no 'xyz'.", fix="retry.")) == "no 'xyz'. Fix: retry."
 
 
-@pytest.mark.parametrize(("kind", "code"), [(DataError, 1), (RunError, 1), (DependencyError, 1), (UsageError, 2)])
+@pytest.mark.parametrize(("kind", "code"), [(DataError, 1), (RunError, 1), (DependencyError, 2), (UsageError, 2)])
 def test_exit_code_tells_bad_data_from_bad_usage(kind: type[MedweaveError], code: int) -> None:
     assert kind("wrong").exit_code == code
     assert issubclass(kind, MedweaveError)

@@ -1,4 +1,3 @@
-import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -9,13 +8,12 @@ from scipy import special
 
 from medweave.building.check import complete_recipe
 from medweave.building.model import build_model
-from medweave.core.errors import DataError, RunError
+from medweave.core.errors import DataError
 from medweave.data.case import Case
-from medweave.inference.predictor import build_predictor, load_predictor
+from medweave.inference.run_model import build_predictor
 from medweave.preprocessing.geometry import Grid, to_array, to_image
 from medweave.recipes.loader import load_recipe
 from medweave.recipes.schema import Recipe
-from medweave.runs.folder import RunFolder
 
 LPS = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 SMALL = (
@@ -243,36 +241,3 @@ def test_temperatures_soften_probabilities_and_leave_logits_and_answers(mixed_ca
     assert np.array_equal(soft.logits, plain.logits)
     assert list(soft.probabilities.values()) == pytest.approx(special.softmax(plain.logits / 4))
     assert soft.classes == plain.classes
-
-
-def test_a_run_predicts_with_its_own_weights(tiny_run, tmp_path):
-    predictor = load_predictor(tiny_run)
-    last = torch.load(RunFolder(tiny_run).best_checkpoint, weights_only=True)["state_dict"]
-    weights = predictor.backend.model.state_dict()
-    assert all(torch.equal(weight, last[f"model.{name}"]) for name, weight in weights.items())
-    assert not predictor.backend.model.training
-
-
-def test_a_run_without_weights_is_refused_with_what_to_do(tiny_run, tmp_path):
-    run = RunFolder(shutil.copytree(tiny_run, tmp_path / "run"))
-    run.weights.unlink()
-    with pytest.raises(RunError, match=r"no trained weights yet .*model\.safetensors.*--resume"):
-        load_predictor(run.path)
-
-
-@pytest.mark.parametrize("damage", ["cut", "foreign", "other network"])
-def test_damaged_weights_are_refused(tiny_run, tmp_path, damage):
-    run = RunFolder(shutil.copytree(tiny_run, tmp_path / "run"))
-    if damage == "cut":
-        run.weights.write_bytes(run.weights.read_bytes()[:-10])
-    elif damage == "foreign":
-        run.weights.write_bytes(b"no weights at all")
-    else:
-        run.recipe.write_text(run.recipe.read_text().replace("- 4\n", "- 6\n", 1))
-    with pytest.raises(RunError, match=r"the weights cannot be loaded .*model\.safetensors.*Fix:"):
-        load_predictor(run.path)
-
-
-def test_a_folder_that_is_no_run_is_refused(tmp_path):
-    with pytest.raises(RunError, match="no run here"):
-        load_predictor(tmp_path)

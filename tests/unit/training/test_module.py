@@ -6,7 +6,7 @@ import torch
 
 from medweave.data.layouts.layout import scan
 from medweave.data.split import Split
-from medweave.inference.predictor import load_predictor
+from medweave.inference.run_model import load_run
 from medweave.losses.classification import CrossEntropy
 from medweave.losses.loss import MultiTaskLoss, WeightedLoss
 from medweave.losses.overlap import DiceCrossEntropy
@@ -178,7 +178,7 @@ def test_a_plateau_schedule_is_not_stepped_by_the_optimizer():
 def test_the_logged_dice_is_that_of_the_predictor_on_the_cases_own_grids(finished_run, heart_study):
     history = pd.read_csv(finished_run.metrics)
     best = history.loc[history["val/score"].idxmax(), "val/dice_heart_left_atrium"]
-    predictor = load_predictor(finished_run.path)
+    predictor = load_run(finished_run.path)
     cases = {case.case_id: case for case in scan(heart_study).cases}
     scores = []
     for case_id in Split.load(finished_run.split).val:
