@@ -6,17 +6,14 @@ import logging
 import platform
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from shlex import quote
+from functools import cached_property
 
-import numpy as np
 import torch
 
 from medweave.building.layout import image_dims
 from medweave.building.model import build_model
 from medweave.building.study import build_study_source, resolve_patch_sizes, resolve_spacing, without_auto_spacing
-from medweave.building.training import build_loss, build_training_dataset, class_shares
-from medweave.core.errors import DataError
+from medweave.building.training import build_loss, build_training_dataset
 from medweave.core.files import write_json, write_text
 from medweave.core.logging import get_logger
 from medweave.data.audit import Audit, audit_index
@@ -36,6 +33,7 @@ from medweave.runs.folder import RunFolder
 from medweave.runs.manifest import new_manifest
 from medweave.training.precision import fastest_precision
 from medweave.training.trainer import default_workers
+from medweave.workflows.study_refusals import refuse_broken_data, refuse_unjudged, refuse_untrainable
 
 logger = get_logger(__name__)
 
@@ -70,6 +68,42 @@ class Study:
         return {case.case_id: case for case in self.index.cases}
 
 
+@dataclass(frozen=True)
+class ExaminedData:
+    """A data folder of which every file was looked at.
+
+    Attributes:
+        index: The cases.
+        facts: What was found, of every case.
+    """
+
+    index: DatasetIndex
+    facts: tuple[CaseFacts, ...]
+
+    @cached_property
+    def audit(self) -> Audit:
+        """What is wrong, and which cases are copies."""
+        return audit_index(self.index, self.facts)
+
+    @cached_property
+    def content_hash(self) -> str:
+        """Hash of the cases and their contents."""
+        content = [
+            [
+                case.case_id,
+                *((name, part.sha256) for part_of in (case.images, case.label_maps) for name, part in part_of.items()),
+                *sorted(case.targets.items()),
+            ]
+            for case in self.facts
+        ]
+        return hashlib.sha256(json.dumps([self.index.layout, content]).encode()).hexdigest()
+
+    def fingerprint(self, case_ids: Collection[str]) -> Fingerprint:
+        """Return the statistics of some cases."""
+        wanted = set(case_ids)
+        return Fingerprint.of([case for case in self.facts if case.case_id in wanted])
+
+
 def prepare_study(
     requested: Recipe, index: DatasetIndex, folder: RunFolder, *, resume: bool, on_progress: OnProgress
 ) -> Study:
@@ -86,94 +120,126 @@ def prepare_study(
         DataError: The data cannot be trained on.
         RunError: The run to continue began with other data.
     """
-    workers = default_workers() + 1
+    data = examine(requested, index, on_progress=on_progress)
+    if resume:
+        refuse_other_data(folder, data.content_hash, where=index.root)
+        recipe, split = load_recipe(folder.recipe), Split.load(folder.split)
+        train, val = (preprocess(recipe, index, split.part(part), part, on_progress) for part in ("train", "val"))
+        return Study(recipe, index, split, train, val)
+    split = draw_study_split(requested, data)
+    fingerprint = data.fingerprint(split.train)
+    recipe = resolve_spacing(requested, fingerprint)
+    train, val = (preprocess(recipe, index, split.part(part), part, on_progress) for part in ("train", "val"))
+    refuse_untrainable(recipe, train)
+    recipe = settle(recipe, train)
+    refuse_unjudged(recipe, val)
+    write_beginning(folder, requested, recipe, data=data, split=split, fingerprint=fingerprint)
+    return Study(recipe, index, split, train, val)
+
+
+def examine(requested: Recipe, index: DatasetIndex, *, on_progress: OnProgress) -> ExaminedData:
+    """Look at every file of the cases."""
     facts = examine_all(
         index,
         spatial_dims=image_dims(requested),
-        workers=workers,
+        workers=default_workers() + 1,
         on_case=counter("reading", len(index.cases), on_progress),
     )
-    data_hash = _data_hash(index, facts)
-    if resume:
-        refuse_other_data(folder, data_hash, where=index.root)
-        recipe, split = load_recipe(folder.recipe), Split.load(folder.split)
-    else:
-        recipe, split = _begin(requested, index, facts, folder)
-    by_id = {case.case_id: case for case in index.cases}
-    prepared = {}
-    for part in ("train", "val"):
-        cases = [by_id[case_id] for case_id in split.part(part)]
-        preparation = prepare(
-            cases,
-            build_study_source(recipe),
-            store=ArrayStore(default_cache_folder()),
-            workers=workers,
-            on_case=counter(f"preprocessing {part}", len(cases), on_progress),
-        )
-        prepared[part] = preparation.cases
-        logger.info(
-            "preprocessed %d of %d %s cases; the others were in the cache", preparation.computed, len(cases), part
-        )
-    if not resume:
-        recipe = _settle(recipe, prepared["train"])
-        _refuse_unjudged(recipe, prepared["val"])
-        write_text(folder.recipe, dump_recipe(recipe))
-        write_json(folder.manifest, _manifest(requested, data_hash))
-    return Study(recipe, index, split, prepared["train"], prepared["val"])
+    return ExaminedData(index, tuple(facts))
 
 
-def _begin(
-    requested: Recipe, index: DatasetIndex, facts: Sequence[CaseFacts], folder: RunFolder
-) -> tuple[Recipe, Split]:
-    """Audit and split the data of a new run and resolve the spacing from the training part; write each result."""
-    audit = audit_index(index, facts)
-    audit.save(folder.audit)
-    index.save(folder.index)
-    _refuse_broken_data(audit, index.root)
-    _log_warnings(audit)
+def draw_study_split(requested: Recipe, data: ExaminedData) -> Split:
+    """Audit the data, refuse them where they are broken, and divide the labelled cases as the recipe says.
+
+    Raises:
+        DataError: The audit found an error, or there are too few subjects.
+    """
+    refuse_broken_data(data.audit, data.index.root)
+    _log_warnings(data.audit)
     shares = requested.data.split
     source = build_study_source(without_auto_spacing(requested))
-    split = draw_split(
-        [case for case in index.cases if source.is_usable(case)],
+    return draw_split(
+        [case for case in data.index.cases if source.is_usable(case)],
         shares={"train": shares.train, "val": shares.val, "test": shares.test},
         seed=shares.seed,
         stratify_by=source.first_target,
-        linked_cases=audit.duplicate_groups,
+        linked_cases=data.audit.duplicate_groups,
     )
+
+
+def preprocess(
+    recipe: Recipe, index: DatasetIndex, case_ids: Collection[str], part: str, on_progress: OnProgress
+) -> tuple[PreparedCase, ...]:
+    """Preprocess cases of an index into the store, those that are not there yet.
+
+    Args:
+        recipe: With its spacing resolved.
+        index: The cases.
+        case_ids: Of the part.
+        part: Its name, for messages.
+        on_progress: Called after each case.
+    """
+    by_id = {case.case_id: case for case in index.cases}
+    preparation = prepare(
+        [by_id[case_id] for case_id in case_ids],
+        build_study_source(recipe),
+        store=ArrayStore(default_cache_folder()),
+        workers=default_workers() + 1,
+        on_case=counter(f"preprocessing {part}", len(case_ids), on_progress),
+    )
+    logger.info(
+        "preprocessed %d of %d %s cases; the others were in the cache", preparation.computed, len(case_ids), part
+    )
+    return preparation.cases
+
+
+def settle(recipe: Recipe, train: Sequence[PreparedCase]) -> Recipe:
+    """Resolve what depends on the preprocessed training cases and on this machine."""
+    recipe = resolve_patch_sizes(recipe, _largest_sizes(train), build_model(recipe).size_divisors)
+    return _resolve_training(recipe, train)
+
+
+def write_beginning(
+    folder: RunFolder,
+    requested: Recipe,
+    recipe: Recipe,
+    *,
+    data: ExaminedData,
+    split: Split,
+    fingerprint: Fingerprint,
+) -> None:
+    """Write what a run begins with.
+
+    Args:
+        folder: Of the run.
+        requested: The complete recipe.
+        recipe: With nothing left to resolve.
+        data: The data.
+        split: The cases of each part.
+        fingerprint: What the recipe was resolved by.
+    """
+    data.audit.save(folder.audit)
+    data.index.save(folder.index)
     split.save(folder.split)
     fitted = {*split.train, *split.val}
     write_json(
         folder.fitted_images,
         {
             case.case_id: {name: image.sha256 for name, image in case.images.items()}
-            for case in facts
+            for case in data.facts
             if case.case_id in fitted
         },
     )
-    in_training = set(split.train)
-    fingerprint = Fingerprint.of([case for case in facts if case.case_id in in_training])
     fingerprint.save(folder.fingerprint)
-    return resolve_spacing(requested, fingerprint), split
-
-
-def _settle(recipe: Recipe, train: Sequence[PreparedCase]) -> Recipe:
-    """Resolve what depends on the preprocessed training cases and on this machine."""
-    sizes = _largest_sizes(train)
-    _refuse_absent_inputs(recipe, sizes)
-    _refuse_absent_structures(recipe, train)
-    _refuse_absent_classes(recipe, train)
-    recipe = resolve_patch_sizes(recipe, sizes, build_model(recipe).size_divisors)
-    return _resolve_training(recipe, train)
-
-
-def _manifest(requested: Recipe, data_hash: str) -> dict[str, object]:
-    return new_manifest(
+    write_text(folder.recipe, dump_recipe(recipe))
+    manifest = new_manifest(
         seed=requested.training.seed,
         device=_device_name(),
         recipe_hash=recipe_hash(requested),
         requested_recipe=requested.model_dump(mode="json"),
-        data_hash=data_hash,
+        data_hash=data.content_hash,
     )
+    write_json(folder.manifest, manifest)
 
 
 def _resolve_training(recipe: Recipe, train: Sequence[PreparedCase]) -> Recipe:
@@ -192,17 +258,6 @@ def _resolve_training(recipe: Recipe, train: Sequence[PreparedCase]) -> Recipe:
     return recipe.model_copy(update={"training": training})
 
 
-def _refuse_broken_data(audit: Audit, data: Path) -> None:
-    if audit.errors:
-        first = audit.errors[0]
-        others = f" (and {len(audit.errors) - 1} more errors)" if len(audit.errors) > 1 else ""
-        raise DataError(
-            f"{first.message}{others}",
-            where=first.where,
-            fix=f"{first.fix.rstrip('.')}; `medweave inspect {quote(str(data))}` shows all that is wrong.",
-        )
-
-
 def _log_warnings(audit: Audit) -> None:
     """Warn of single files; what concerns the data as a whole is a matter for `medweave inspect` and the log."""
     of_files = [finding for finding in audit.warnings if finding.path is not None]
@@ -213,62 +268,6 @@ def _log_warnings(audit: Audit) -> None:
         logger.warning("and %d more files with a warning, all in audit.json", len(of_files) - MAX_WARNINGS)
 
 
-def _refuse_absent_inputs(recipe: Recipe, present: Collection[str]) -> None:
-    for name, source in recipe.data.inputs.items():
-        if name not in present:
-            raise DataError(
-                f"no training case has the input {name!r}",
-                wanted=f"cases with {' and '.join(source.channels)}",
-                fix=f"leave data.inputs.{name} out, add cases, or draw another split (data.split.seed).",
-            )
-
-
-def _refuse_absent_structures(recipe: Recipe, train: Sequence[PreparedCase]) -> None:
-    for head, settings in recipe.data.segmentation_heads.items():
-        present: set[int] = set()
-        for case in train:
-            present |= set(np.unique(case.arrays().get(f"foreground.{head}", np.empty((0, 1)))[:, 0]).astype(int))
-        absent = [name for position, name in enumerate(settings.structures, start=1) if position not in present]
-        if absent:
-            raise DataError(
-                f"no training case holds {', '.join(absent)} of head {head!r}",
-                wanted=f"label values {', '.join(str(settings.structures[name]) for name in absent)}",
-                fix=f"correct data.heads.{head}.structures.",
-            )
-
-
-def _refuse_absent_classes(recipe: Recipe, train: Sequence[PreparedCase]) -> None:
-    for head, shares in class_shares(recipe, train).items():
-        absent = [
-            name
-            for name, share in zip(recipe.data.classification_heads[head].classes, shares, strict=True)
-            if not share
-        ]
-        if absent:
-            raise DataError(
-                f"no training case is of class {', '.join(absent)} of head {head!r}",
-                fix=f"correct data.heads.{head}.classes, add cases, or draw another split (data.split.seed).",
-            )
-
-
-def _refuse_unjudged(recipe: Recipe, val: Sequence[PreparedCase]) -> None:
-    """Refuse a validation part that cannot give the value which chooses the best epoch."""
-    monitor = recipe.training.early_stopping.monitor
-    head = recipe.monitored_values[monitor]
-    truths = {name for case in val for name in case.targets if name in recipe.network_classes}
-    truths |= {name for case in val for name in recipe.data.segmentation_heads if f"labels.{name}" in case.arrays()}
-    if monitor == f"val/auc_{head}":
-        truths &= {name for name, shares in class_shares(recipe, val).items() if any(0 < share < 1 for share in shares)}
-    if not truths & ({head} if head else {*recipe.losses}):
-        raise DataError(
-            f"the validation part cannot give {monitor}",
-            where=f"{len(val)} cases",
-            wanted="two classes" if monitor == f"val/auc_{head}" else "a case with the truth of its head",
-            fix="add cases, draw another split (data.split.seed, data.split.val), or monitor another value "
-            "(training.early_stopping.monitor).",
-        )
-
-
 def _largest_sizes(cases: Sequence[PreparedCase]) -> dict[str, tuple[int, ...]]:
     """Return the largest size along each axis over the cases, by input."""
     sizes: dict[str, tuple[int, ...]] = {}
@@ -277,18 +276,6 @@ def _largest_sizes(cases: Sequence[PreparedCase]) -> dict[str, tuple[int, ...]]:
             size = preprocessed.image.shape[1:]
             sizes[name] = tuple(max(pair) for pair in zip(size, sizes.get(name, size), strict=True))
     return sizes
-
-
-def _data_hash(index: DatasetIndex, facts: Sequence[CaseFacts]) -> str:
-    content = [
-        [
-            case.case_id,
-            *((name, part.sha256) for part_of in (case.images, case.label_maps) for name, part in part_of.items()),
-            *sorted(case.targets.items()),
-        ]
-        for case in facts
-    ]
-    return hashlib.sha256(json.dumps([index.layout, content]).encode()).hexdigest()
 
 
 def counter(stage: str, total: int, on_progress: OnProgress) -> Callable[..., None]:
