@@ -41,7 +41,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv .venv
 
 .venv/.installed-core: pyproject.toml constraints.txt | $(BIN)/python
-	$(INSTALL) -e .
+	$(INSTALL) -e .[train,onnx]
 	touch $@
 
 .venv/.installed-%: pyproject.toml constraints.txt | $(BIN)/python

@@ -13,7 +13,7 @@ from medweave.core.errors import DataError
 from medweave.core.files import read_json
 
 NEEDED_TO_CONTINUE = {"data_hash", "recipe_hash", "requested_recipe", "status"}
-PACKAGES = ("medweave", "torch", "monai", "pytorch-lightning", "SimpleITK", "numpy", "scipy")
+PACKAGES = ("medweave", "torch", "monai", "pytorch-lightning", "SimpleITK", "numpy", "scipy", "onnxruntime")
 
 
 def describe_environment() -> dict[str, Any]:

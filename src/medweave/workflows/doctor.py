@@ -6,8 +6,8 @@ from importlib.util import find_spec
 from typing import Any
 
 import psutil
-import torch
 
+from medweave.core.optional import import_optional
 from medweave.preprocessing.cache import default_cache_folder
 from medweave.runs.manifest import describe_environment
 
@@ -36,18 +36,36 @@ def run() -> Diagnosis:
         **environment["versions"],
         "cores": os.cpu_count(),
         "memory_gb": round(memory_gb, 1),
-        "bfloat16 on the processor": bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()),
-        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        **_facts_of_pytorch(),
         "cache": str(cache),
     }
-    problems = [
-        f"{package} is not installed. Fix: pip install {package}."
-        for package in ("tensorboard", "imagehash")
-        if find_spec(package) is None
-    ]
+    problems = _absent_packages()
     if memory_gb < 4:
         problems.append("less than 4 GB of memory. Fix: set patches.size_voxels and training.batch_size low.")
     parent = next(folder for folder in (cache, *cache.parents) if folder.exists())
     if not os.access(parent, os.W_OK):
         problems.append(f"the cache folder {cache} cannot be written. Fix: set MEDWEAVE_CACHE to another folder.")
     return Diagnosis(facts, tuple(problems))
+
+
+def _facts_of_pytorch() -> dict[str, Any]:
+    if find_spec("torch") is None:
+        return {}
+    torch = import_optional("torch")
+    return {
+        "bfloat16 on the processor": bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+    }
+
+
+def _absent_packages() -> list[str]:
+    """Return what is wrong with the installed packages: without PyTorch only bundles can be predicted with."""
+    if find_spec("torch") is not None:
+        needed = ("tensorboard", "imagehash")
+        return [f"{name} is not installed. Fix: pip install {name}." for name in needed if find_spec(name) is None]
+    if find_spec("onnxruntime") is None:
+        return [
+            "neither PyTorch nor ONNX Runtime is installed, so nothing can be predicted. "
+            "Fix: pip install 'medweave[runtime]', or 'medweave[train]' to train as well."
+        ]
+    return []

@@ -35,3 +35,17 @@ def test_little_memory_an_absent_package_and_a_locked_cache_are_problems_with_a_
     assert absent == "imagehash is not installed. Fix: pip install imagehash."
     assert memory.startswith("less than 4 GB of memory. Fix: ")
     assert cache.startswith(f"the cache folder {tmp_path / 'cache'} cannot be written. Fix: ")
+
+
+def test_without_pytorch_bundles_can_be_predicted_with(monkeypatch, tmp_path):
+    monkeypatch.setenv("MEDWEAVE_CACHE", str(tmp_path))
+    monkeypatch.setattr(doctor, "find_spec", lambda name: object() if name == "onnxruntime" else None)
+    found = doctor.run()
+    assert not {"gpu", "bfloat16 on the processor"} & found.facts.keys()
+    assert not [problem for problem in found.problems if "installed" in problem]
+
+
+def test_without_anything_that_runs_a_network_the_extras_are_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("MEDWEAVE_CACHE", str(tmp_path))
+    monkeypatch.setattr(doctor, "find_spec", lambda name: None)
+    assert any("'medweave[runtime]', or 'medweave[train]'" in problem for problem in doctor.run().problems)
