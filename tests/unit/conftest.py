@@ -1,6 +1,7 @@
 """A study of two inputs, a mask and classes, in which every kind of thing is missing somewhere."""
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -93,3 +94,17 @@ def mixed_recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("mixed_recipe") / "mixed.yaml"
     path.write_text(yaml.safe_dump(MIXED_RECIPE))
     return path
+
+
+@pytest.fixture(scope="session")
+def mixed_ensemble(
+    tmp_path_factory: pytest.TempPathFactory,
+    mixed_study: Path,
+    mixed_recipe: Path,
+    prepare_with: Callable[..., None],
+) -> Path:
+    """Two folds of `mixed_study`, one epoch each; copy it before changing it."""
+    folder = tmp_path_factory.mktemp("mixed_ensemble") / "ensemble"
+    arguments = ("--folds", 2, "training.max_epochs=1")
+    prepare_with("train", mixed_recipe, "--data", mixed_study, "--output", folder, *arguments)
+    return folder

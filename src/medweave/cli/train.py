@@ -1,14 +1,18 @@
 """`medweave train`: from a recipe and a data folder to a run."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from shlex import quote
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
 from medweave.cli.progress import case_progress
+from medweave.training.folds import SCORE, alarm_lines
 from medweave.training.summary import measurement_lines
 from medweave.workflows import train as workflow
+from medweave.workflows import train_folds as folds_workflow
 
 
 def train(
@@ -18,18 +22,42 @@ def train(
     overrides: Annotated[
         list[str] | None, typer.Argument(help="Changes to the recipe: dotted.key=value …", metavar="KEY=VALUE")
     ] = None,
+    folds: Annotated[
+        int | None, typer.Option(help="Train an ensemble: one run for each of so many folds of train and val.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run in the output folder.")] = False,
 ) -> None:
     """Train a recipe on a data folder."""
+    messages = Console(stderr=True, highlight=False)
     with case_progress() as on_progress:
-        result = workflow.run(
-            recipe, data=data, output=output, overrides=overrides or [], resume=resume, on_progress=on_progress
-        )
-    summary = result.summary
-    print(
-        f"best {summary['monitor']} {summary['best_value']:.4f} in epoch {summary['best_epoch']} of {summary['epochs']}"
-    )
-    for line in measurement_lines(summary):
+        if folds is None:
+            result = workflow.run(
+                recipe, data=data, output=output, overrides=overrides or [], resume=resume, on_progress=on_progress
+            )
+        else:
+            result = folds_workflow.run(
+                recipe,
+                data=data,
+                output=output,
+                n_folds=folds,
+                overrides=overrides or [],
+                resume=resume,
+                on_stage=lambda line: messages.print(line, soft_wrap=True),
+                on_progress=on_progress,
+            )
+    for line in _lines(result.summary) if folds is None else _fold_lines(result.summary):
         print(line)
-    print(f"{summary['seconds'] / 60:.1f} minutes; {result.run.path}")
+    print(f"{result.summary['seconds'] / 60:.1f} minutes; {result.run.path}")
     print(f"next: medweave evaluate {quote(str(result.run.path))}")
+
+
+def _lines(summary: Mapping[str, Any]) -> list[str]:
+    best, epochs = f"{summary['monitor']} {summary['best_value']:.4f}", summary["epochs"]
+    return [f"best {best} in epoch {summary['best_epoch']} of {epochs}", *measurement_lines(summary)]
+
+
+def _fold_lines(summary: Mapping[str, Any]) -> list[str]:
+    score = summary["score"]
+    spread = f"{score['mean']:.4f} ({score['lowest']:.4f} to {score['highest']:.4f})"
+    alarms = [f"alarm: {line}" for line in alarm_lines(summary["alarms"])]
+    return [f"mean {SCORE} of {len(summary['folds'])} folds: {spread}", *alarms]

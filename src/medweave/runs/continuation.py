@@ -1,4 +1,4 @@
-"""Whether a run can be continued: refused are a finished one, one without a checkpoint, another recipe, other data."""
+"""Whether a run can be continued: refused are one that has ended or not begun, other folds, recipes and data."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,12 +6,13 @@ from shlex import quote
 from typing import Any
 
 from medweave.core.errors import RunError
+from medweave.runs.ensemble import Ensemble
 from medweave.runs.folder import RunFolder
 from medweave.runs.manifest import read_manifest
 
 
 def refuse_other_recipe(folder: RunFolder, *, recipe: Mapping[str, Any], recipe_hash: str) -> None:
-    """Refuse to continue a run with a recipe that it did not begin with, or that cannot go on.
+    """Refuse to continue a run with a recipe that it did not begin with.
 
     Args:
         folder: The run.
@@ -19,7 +20,7 @@ def refuse_other_recipe(folder: RunFolder, *, recipe: Mapping[str, Any], recipe_
         recipe_hash: Of that recipe.
 
     Raises:
-        RunError: The recipe is another, or the run is finished or has no checkpoint.
+        RunError: The recipe is another.
     """
     manifest = read_manifest(folder.manifest)
     if manifest["recipe_hash"] != recipe_hash:
@@ -32,17 +33,66 @@ def refuse_other_recipe(folder: RunFolder, *, recipe: Mapping[str, Any], recipe_
             got=details,
             fix="give the same recipe and overrides, or train into a new folder.",
         )
+
+
+def refuse_without_checkpoint(folder: RunFolder) -> None:
+    """Refuse to continue a run that did not end its first epoch.
+
+    Raises:
+        RunError: There is no checkpoint.
+    """
     if not folder.last_checkpoint.is_file():
         raise RunError(
             "the run has no checkpoint to continue from",
             where=folder.last_checkpoint,
             fix="remove the folder and start again without --resume.",
         )
-    if manifest["status"] == "finished":
+
+
+def refuse_finished(folder: RunFolder) -> None:
+    """Refuse to continue a run that is complete.
+
+    Raises:
+        RunError: It is.
+    """
+    if is_finished(folder):
         raise RunError(
             "the run is finished; there is nothing to continue",
             where=folder.path,
             fix=f"judge it with `medweave evaluate {quote(str(folder.path))}`, or train into a new folder.",
+        )
+
+
+def is_finished(folder: RunFolder) -> bool:
+    """Tell whether a training reached its end; a folder without a manifest holds none that did."""
+    return folder.manifest.is_file() and read_manifest(folder.manifest)["status"] == "finished"
+
+
+def refuse_other_folds(folder: RunFolder, n_folds: int | None) -> None:
+    """Refuse to continue a run with a number of folds that it did not begin with.
+
+    Args:
+        folder: The run.
+        n_folds: Folds asked for; None asks for a single run.
+
+    Raises:
+        RunError: The run has other folds, or is itself a fold of an ensemble.
+    """
+    above = RunFolder(folder.path.resolve().parent)
+    if n_folds is None and above.is_ensemble:
+        raise RunError(
+            "this run is a fold of an ensemble",
+            where=folder.path,
+            fix=f"continue the ensemble, {quote(str(above.path))}, with --folds and --resume.",
+        )
+    recorded = len(Ensemble.load(folder.ensemble).folds) if folder.is_ensemble else None
+    if recorded != n_folds:
+        raise RunError(
+            "the run began with other folds",
+            where=folder.path,
+            got=f"--folds {n_folds}" if n_folds else "no --folds",
+            wanted=f"--folds {recorded}" if recorded else "no --folds",
+            fix="continue it as it began, or train into a new folder.",
         )
 
 

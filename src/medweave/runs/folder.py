@@ -16,6 +16,8 @@ class RunFolder:
         self.path = path
         self.recipe = path / "recipe.yaml"
         self.manifest = path / "manifest.json"
+        self.checksums = path / "sha256.json"
+        self.ensemble = path / "ensemble.json"
         self.index = path / "index.json"
         self.audit = path / "audit.json"
         self.split = path / "split.json"
@@ -41,8 +43,17 @@ class RunFolder:
         return self.path / f"measurement_classifier_{head}.json"
 
     def evaluation(self, part: str) -> Path:
-        """Return the folder of the evaluation of a part of the split ("val", "test", "external")."""
+        """Return the folder of the evaluation of a part of the split ("val", "test", "folds", "external")."""
         return self.path / "evaluation" / part
+
+    def member(self, name: str) -> "RunFolder":
+        """Return a run of an ensemble."""
+        return RunFolder(self.path / name)
+
+    @property
+    def is_ensemble(self) -> bool:
+        """Whether the folder holds several runs that answer together."""
+        return self.ensemble.is_file()
 
     @classmethod
     def open(cls, path: Path) -> "RunFolder":

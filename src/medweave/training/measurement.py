@@ -3,7 +3,7 @@
 import csv
 import io
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,30 +63,36 @@ def fit_measurement_classifiers(
     measured: Sequence[MeasuredCase],
     run: RunFolder,
     *,
+    parts: Collection[str] = ("train", "val"),
     linked_cases: Sequence[Sequence[str]] = (),
 ) -> dict[str, dict[str, Any]]:
     """Fit each classifier of measurements, write measurements.csv and the classifiers into the run.
 
-    They are fitted to the training and the validation part. The network has seen the masks of the one and was chosen by
-    the other, so that both are measured more truly than a new case will be.
+    By default they are fitted to the training and the validation part. The network has seen the masks of the one and
+    was chosen by the other, so that both are measured more truly than a new case will be.
 
     Args:
         recipe: The recipe.
         predictor: Knows the cases' classes.
         measured: The cases.
         run: Where the files go.
+        parts: Whose cases the classifiers are fitted to.
         linked_cases: Groups of case ids that count as one subject (duplicates).
 
     Returns:
-        By head: `method`, `n_cases`, `n_subjects`, and `cross_validated_accuracy` over divisions by subject (`mean`
-        with Wilson's interval for as many subjects, None where they are too few).
+        By head: `method`, `parts`, `n_cases`, `n_subjects`, and `cross_validated_accuracy` over divisions by subject
+        (`mean` with Wilson's interval for as many subjects, None where they are too few).
     """
     write_text(run.measurements, _as_csv(measured))
     groups = subject_groups([entry.case for entry in measured], linked_cases)
     subjects = {case.case_id: group[0].subject_id for group in groups for case in group}
     summaries = {}
     for head in recipe.measurement_classifiers:
-        known = [(case, names[0]) for case in measured if (names := predictor.source.targets[head].names(case.case))]
+        known = [
+            (case, names[0])
+            for case in measured
+            if case.part in parts and (names := predictor.source.targets[head].names(case.case))
+        ]
         cases = MeasuredCases.of(
             [case.values for case, _ in known],
             classes=[name for _, name in known],
@@ -97,6 +103,7 @@ def fit_measurement_classifiers(
         classifier.save(run.measurement_classifier(head))
         summaries[head] = {
             "method": classifier.method,
+            "parts": list(parts),
             "n_cases": len(cases.classes),
             "n_subjects": len(set(cases.subject_ids)),
             "cross_validated_accuracy": _accuracy(cases, fit, head),

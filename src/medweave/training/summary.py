@@ -86,9 +86,10 @@ def measurement_lines(summary: Mapping[str, Any]) -> list[str]:
     lines = []
     for head, facts in summary["measurement_classifiers"].items():
         accuracy = facts["cross_validated_accuracy"]
+        parts = " and ".join({"train": "training", "val": "validation"}[part] for part in facts["parts"])
         how_good = (
             f"accuracy {accuracy['mean']:.3f} ({accuracy['ci95'][0]:.3f} to {accuracy['ci95'][1]:.3f}), cross-validated"
-            f" over {facts['n_subjects']} training and validation subjects"
+            f" over {facts['n_subjects']} {parts} subjects"
             if accuracy
             else f"too few of {facts['n_subjects']} subjects to cross-validate"
         )

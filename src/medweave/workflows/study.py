@@ -7,10 +7,11 @@ import platform
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import torch
 
-from medweave.building.layout import image_dims
+from medweave.building.layout import build_layout, image_dims
 from medweave.building.model import build_model
 from medweave.building.study import build_study_source, resolve_patch_sizes, resolve_spacing, without_auto_spacing
 from medweave.building.training import build_loss, build_training_dataset
@@ -23,6 +24,7 @@ from medweave.data.examination import examine_all
 from medweave.data.facts import CaseFacts
 from medweave.data.fingerprint import Fingerprint
 from medweave.data.index import DatasetIndex
+from medweave.data.layouts.layout import scan
 from medweave.data.preparation import PreparedCase, prepare
 from medweave.data.split import Split, draw_split
 from medweave.preprocessing.cache import ArrayStore, default_cache_folder
@@ -102,6 +104,17 @@ class ExaminedData:
         """Return the statistics of some cases."""
         wanted = set(case_ids)
         return Fingerprint.of([case for case in self.facts if case.case_id in wanted])
+
+
+def scan_study(requested: Recipe, data: Path) -> DatasetIndex:
+    """Find the cases of a data folder and refuse one without the images, label maps or targets of the recipe.
+
+    Raises:
+        DataError: The folder is not in the recipe's layout, or lacks what the recipe names.
+    """
+    index = scan(data, layout=build_layout(requested.data.layout))
+    build_study_source(without_auto_spacing(requested)).check(index)
+    return index
 
 
 def prepare_study(

@@ -1,7 +1,7 @@
 """From a recipe and a data folder to a run."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -11,9 +11,8 @@ from typing import Any
 import torch
 
 from medweave.building.check import complete_recipe
-from medweave.building.layout import build_layout
 from medweave.building.model import build_model
-from medweave.building.study import build_study_source, without_auto_spacing
+from medweave.building.study import build_study_source
 from medweave.building.training import (
     build_loss,
     build_optimizer,
@@ -24,7 +23,7 @@ from medweave.building.training import (
 from medweave.core.files import new_output_folder, write_json, write_text
 from medweave.core.logging import log_to_file
 from medweave.data.audit import Audit
-from medweave.data.layouts.layout import scan
+from medweave.data.split import Part
 from medweave.inference.backends.torch import avoid_faulty_amx_kernels, to_channels_last
 from medweave.inference.run_model import build_predictor, load_run
 from medweave.inference.temperature import save_temperatures
@@ -32,7 +31,12 @@ from medweave.models.multitask import MultiTaskModel
 from medweave.optimization.schedulers import Course
 from medweave.recipes.loader import load_recipe, recipe_hash
 from medweave.recipes.schema import Recipe
-from medweave.runs.continuation import refuse_other_recipe
+from medweave.runs.continuation import (
+    refuse_finished,
+    refuse_other_folds,
+    refuse_other_recipe,
+    refuse_without_checkpoint,
+)
 from medweave.runs.folder import RunFolder
 from medweave.runs.manifest import now, read_manifest
 from medweave.training.calibration import fit_temperatures
@@ -41,7 +45,7 @@ from medweave.training.module import MultiTaskModule, ValidationCase
 from medweave.training.pictures import save_class_distribution, save_curves
 from medweave.training.summary import summarise_training, summary_markdown
 from medweave.training.trainer import LoopSettings, Outcome, fit
-from medweave.workflows.study import OnProgress, Study, counter, prepare_study
+from medweave.workflows.study import OnProgress, Study, counter, prepare_study, scan_study
 
 
 @dataclass(frozen=True)
@@ -85,18 +89,43 @@ def run(
     requested = complete_recipe(load_recipe(recipe_source, overrides), recipe_source)
     folder = RunFolder(output)
     if resume:
-        refuse_other_recipe(
-            RunFolder.open(output), recipe=requested.model_dump(mode="json"), recipe_hash=recipe_hash(requested)
-        )
-    index = scan(data, layout=build_layout(requested.data.layout))
-    build_study_source(without_auto_spacing(requested)).check(index)
+        refuse_other_folds(RunFolder.open(output), None)
+        refuse_other_recipe(folder, recipe=requested.model_dump(mode="json"), recipe_hash=recipe_hash(requested))
+        refuse_without_checkpoint(folder)
+        refuse_finished(folder)
+    index = scan_study(requested, data)
     started = time.perf_counter()
     with nullcontext() if resume else new_output_folder(output), log_to_file(folder.log):
         study = prepare_study(requested, index, folder, resume=resume, on_progress=on_progress)
+    return train_study(study, folder, resume=resume, started=started, on_progress=on_progress)
+
+
+def train_study(
+    study: Study,
+    folder: RunFolder,
+    *,
+    resume: bool,
+    started: float,
+    classifier_parts: Collection[Part] = ("train", "val"),
+    on_progress: OnProgress,
+) -> TrainingResult:
+    """Run the loop on a prepared study and all that follows it.
+
+    Args:
+        study: The study.
+        folder: Of the run, with what a run begins with.
+        resume: Continue from the last checkpoint.
+        started: When the training began, by `time.perf_counter`.
+        classifier_parts: Whose cases the classifiers of measurements are fitted to.
+        on_progress: Called as cases are measured.
+
+    Raises:
+        RunError: The training was interrupted, or gave nothing that could be used.
+    """
     with log_to_file(folder.log):
         outcome, module = _train(study, folder, resume=resume)
         _calibrate(study, folder)
-        measured = _measure(study, folder, on_progress=on_progress)
+        measured = _measure(study, folder, classifier_parts=classifier_parts, on_progress=on_progress)
         seconds = time.perf_counter() - started
         return TrainingResult(folder, _finish(study, folder, outcome, module.model, measured=measured, seconds=seconds))
 
@@ -148,7 +177,9 @@ def _calibrate(study: Study, folder: RunFolder) -> None:
         save_temperatures(folder.calibration, fits)
 
 
-def _measure(study: Study, folder: RunFolder, *, on_progress: OnProgress) -> dict[str, dict[str, Any]]:
+def _measure(
+    study: Study, folder: RunFolder, *, classifier_parts: Collection[Part], on_progress: OnProgress
+) -> dict[str, dict[str, Any]]:
     """Measure the fitted cases with the best weights, and fit the classifiers of measurements."""
     if study.recipe.measurements is None:
         return {}
@@ -157,7 +188,9 @@ def _measure(study: Study, folder: RunFolder, *, on_progress: OnProgress) -> dic
     on_case = counter("measuring", sum(len(cases) for cases in parts.values()), on_progress)
     measured = measure_cases(predictor, parts, on_case=on_case)
     duplicates = Audit.load(folder.audit).duplicate_groups
-    return fit_measurement_classifiers(study.recipe, predictor, measured, folder, linked_cases=duplicates)
+    return fit_measurement_classifiers(
+        study.recipe, predictor, measured, folder, parts=classifier_parts, linked_cases=duplicates
+    )
 
 
 def _finish(

@@ -52,7 +52,7 @@ def test_the_markdown_says_it_in_a_sentence_and_a_table(tmp_path):
 
 
 def test_what_measurements_tell_is_in_both(tmp_path):
-    facts = {"method": "extra_trees", "n_cases": 60, "n_subjects": 51}
+    facts = {"method": "extra_trees", "parts": ["train", "val"], "n_cases": 60, "n_subjects": 51}
     accuracy = {"mean": 0.9, "ci95": [0.8, 0.951]}
     summary = _summary(tmp_path, {"diagnosis": {**facts, "cross_validated_accuracy": accuracy}})
     line = (
@@ -65,7 +65,7 @@ def test_what_measurements_tell_is_in_both(tmp_path):
 
 
 def test_what_could_not_be_cross_validated_is_said(tmp_path):
-    facts = {"method": "best_of", "n_cases": 3, "n_subjects": 3, "cross_validated_accuracy": None}
+    facts = {"method": "best_of", "parts": ["train"], "n_cases": 3, "n_subjects": 3, "cross_validated_accuracy": None}
     assert measurement_lines(_summary(tmp_path, {"diagnosis": facts})) == [
         "diagnosis by measurements (best_of): too few of 3 subjects to cross-validate"
     ]
