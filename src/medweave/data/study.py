@@ -1,6 +1,6 @@
 """What a study reads of each case: which images make an input, which label map belongs to a head."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -157,6 +157,14 @@ class StudySource:
         Raises:
             DataError: A file cannot be used; the message names the case and the file.
         """
+        return self.preprocess(case, name, self.read_channels(case, name))
+
+    def read_channels(self, case: Case, name: str) -> list[sitk.Image]:
+        """Read the channels of an input of a case, as the Preprocessor takes them.
+
+        Raises:
+            DataError: A file cannot be used; the message names the case and the file.
+        """
         source = self.inputs[name]
         paths = [case.images[image_name] for image_name in source.image_names]
         with blame(case, paths[0]):
@@ -173,6 +181,16 @@ class StudySource:
                     wanted=f"{source.n_channels}",
                     fix="store each channel as an image of its own.",
                 )
+            return channels
+
+    def preprocess(self, case: Case, name: str, channels: Sequence[sitk.Image]) -> Preprocessed:
+        """Preprocess the channels of an input of a case.
+
+        Raises:
+            DataError: They cannot be used; the message names the case and its first file.
+        """
+        source = self.inputs[name]
+        with blame(case, case.images[source.image_names[0]]):
             return source.preprocessor(channels)
 
     def read_label_map(self, case: Case, head: str) -> sitk.Image | None:

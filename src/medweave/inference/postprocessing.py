@@ -69,6 +69,20 @@ def restore_segmentation(
     return to_image(labels, native), kept
 
 
+def count_voxels(
+    structure_probabilities: NDArray[np.float32], *, activation: Activation, largest_component: bool
+) -> NDArray[np.int64]:
+    """Return how many voxels each structure is chosen for on the preprocessed grid (structures,).
+
+    Arguments are as of `restore_segmentation`.
+    """
+    best = 1 - structure_probabilities.sum(axis=0) if activation == "softmax" else np.float32(0.5)
+    chosen = structure_probabilities.argmax(axis=0)
+    is_structure = np.take_along_axis(structure_probabilities, chosen[None], axis=0)[0] > best
+    masks = (is_structure & (chosen == position) for position in range(len(structure_probabilities)))
+    return np.array([(largest_connected_component(mask) if largest_component else mask).sum() for mask in masks])
+
+
 def restore_map(values: NDArray[np.float32], preprocessed: Preprocessed) -> NDArray[np.float32]:
     """Bring values (*spatial) on the preprocessed grid, perhaps padded at its far ends, to the native grid."""
     inside = tuple(slice(count) for count in preprocessed.grid.size_voxels)

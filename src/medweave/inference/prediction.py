@@ -1,6 +1,6 @@
 """What is predicted of a case: label maps, classes, measurements."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -9,6 +9,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy import special
 
+from medweave.inference.gate.warning import InputWarning
 from medweave.measurements.measurement import Measurement
 
 
@@ -37,11 +38,21 @@ class SegmentationPrediction:
         label_map: uint8, on the grid of the case's own image.
         volumes_ml: Volume of each structure (area in cm² in 2D).
         probabilities: (x, y[, z]) float32 on the same grid by structure; empty unless asked for.
+        volume_deviations_ml: Standard deviation of each volume over the members; empty with one member.
+        deviations: Standard deviation of each structure's probability over the members, (x, y[, z]) float32 on the same
+            grid; empty unless asked for.
     """
 
     label_map: sitk.Image
     volumes_ml: Mapping[str, float]
     probabilities: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    volume_deviations_ml: Mapping[str, float] = field(default_factory=dict)
+    deviations: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+
+    @property
+    def unit(self) -> str:
+        """Unit of the volumes."""
+        return "mL" if self.label_map.GetDimension() == 3 else "cm²"
 
 
 @dataclass(frozen=True)
@@ -89,12 +100,16 @@ class ClassificationPrediction:
         classes: The likeliest class; with several labels a case, every class of at least one half.
         logits: (classes,) float32, before the temperature.
         attention: Where the network looked, if it was asked.
+        entropy_bits: Of the probabilities; 0 is sure, and with exclusive classes log2 of their number knows nothing.
+        deviations: Standard deviation of each probability over the members; empty with one member.
     """
 
     probabilities: Mapping[str, float]
     classes: tuple[str, ...]
     logits: NDArray[np.float32] = field(repr=False)
     attention: Attention | None = None
+    entropy_bits: float = 0.0
+    deviations: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -107,6 +122,8 @@ class Prediction:
         classifications: By classification head, and by answer of its measurements.
         missing_inputs: Inputs that the case lacks.
         measurements: Taken from the predicted label maps.
+        warnings: Why the model may not know the images.
+        members: Answers that were averaged: mirrored copies times networks.
     """
 
     case_id: str
@@ -114,6 +131,8 @@ class Prediction:
     classifications: Mapping[str, ClassificationPrediction] = field(default_factory=dict)
     missing_inputs: tuple[str, ...] = ()
     measurements: tuple[Measurement, ...] = ()
+    warnings: tuple[InputWarning, ...] = ()
+    members: int = 1
 
 
 def classify(head: ClassificationHeadInfo, logits: NDArray[np.float32]) -> ClassificationPrediction:
@@ -124,4 +143,12 @@ def classify(head: ClassificationHeadInfo, logits: NDArray[np.float32]) -> Class
         if head.multi_label
         else (max(probabilities_of, key=probabilities_of.__getitem__),)
     )
-    return ClassificationPrediction(probabilities_of, likely, logits)
+    entropy = entropy_bits(list(probabilities_of.values()), multi_label=head.multi_label)
+    return ClassificationPrediction(probabilities_of, likely, logits, entropy_bits=entropy)
+
+
+def entropy_bits(probabilities: Sequence[float], *, multi_label: bool) -> float:
+    """Return the entropy of an answer: of one distribution, or of several labels together, each independent."""
+    values = np.array(probabilities, np.float64)
+    shares = np.concatenate([values, 1 - values]) if multi_label else values
+    return float(special.entr(shares).sum() / np.log(2))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -9,9 +10,11 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from medweave.core.errors import DataError
 from medweave.data.case import Case
 from medweave.data.study import StudySource
+from medweave.inference.case_inputs import CaseInputs, read_case
+from medweave.inference.gate.features import feature_output
+from medweave.inference.gate.gate import InputGate
 from medweave.inference.measuring import Measuring
 from medweave.inference.postprocessing import probabilities, restore_map, restore_segmentation, share_inside
 from medweave.inference.prediction import (
@@ -23,7 +26,8 @@ from medweave.inference.prediction import (
     classify,
 )
 from medweave.inference.sliding_window import infer_by_window
-from medweave.inference.whole_case import Network, average_over_flips, infer_whole, pad_to_divisors
+from medweave.inference.uncertainty import Spread, SpreadOfMembers
+from medweave.inference.whole_case import infer_whole, mirrored, mirrorings, pad_to_divisors
 from medweave.preprocessing.geometry import to_array
 from medweave.preprocessing.pipeline import Preprocessed
 
@@ -39,7 +43,20 @@ class Backend(Protocol):
     def __call__(
         self, images: Mapping[str, NDArray[np.float32]], present: Mapping[str, NDArray[np.bool_]]
     ) -> dict[str, NDArray[np.float32]]:
-        """Return the logits of each head, (B, channels, *spatial) or (B, classes)."""
+        """Return the logits of each head, (B, channels, *spatial) or (B, classes).
+
+        A backend that can also returns the pooled bottleneck features (B, F) of each input, as `features.INPUT`.
+        """
+        ...
+
+
+@runtime_checkable
+class EnsembleBackend(Backend, Protocol):
+    """A backend of several networks, whose answers are averaged and compared."""
+
+    @property
+    def members(self) -> Sequence[Backend]:
+        """The networks."""
         ...
 
 
@@ -76,6 +93,21 @@ class WindowSettings:
     largest_component: bool = False
 
 
+@dataclass(frozen=True)
+class Outputs:
+    """What the members of a model answer to a case.
+
+    Attributes:
+        logits: Of each head, (channels, *spatial) on the preprocessed grid, or (classes,); mean over the members.
+        features: (F,) of each present input, of each network on the image as it is.
+        spread: How far the members differ; None with one member or where not asked for.
+    """
+
+    logits: Mapping[str, NDArray[np.float32]]
+    features: tuple[Mapping[str, NDArray[np.float32]], ...]
+    spread: Spread | None
+
+
 class Predictor:
     """Predicts cases with a network, wherever it runs.
 
@@ -86,6 +118,7 @@ class Predictor:
         backend: Runs the network.
         window: How the window slides.
         measuring: Measures the predicted label maps; the classes that it tells are further classification heads.
+        gate: Tells images that the model does not know; None for no check.
     """
 
     def __init__(
@@ -97,6 +130,7 @@ class Predictor:
         backend: Backend,
         window: WindowSettings,
         measuring: Measuring | None = None,
+        gate: InputGate | None = None,
     ) -> None:
         measured = measuring.answers if measuring else {}
         truths = {name: source.targets[answer.head] for name, answer in measured.items()}
@@ -110,6 +144,16 @@ class Predictor:
         self.backend = backend
         self.window = window
         self.measuring = measuring
+        self.gate = gate
+
+    @property
+    def takes_whole_cases(self) -> bool:
+        """Whether whole images pass the network, so that cases of equal sizes can share a batch.
+
+        A study of one input with segmentations only goes by sliding window. A class is answered for the whole case, so
+        any other study takes whole images in one pass.
+        """
+        return len(self.source.inputs) > 1 or bool(self.network_classes)
 
     def predict(self, case: Case, *, keep_probabilities: bool = False, explain: bool = False) -> Prediction:
         """Read, preprocess and predict a case.
@@ -122,39 +166,121 @@ class Predictor:
         Raises:
             DataError: A file cannot be used or an input is missing.
         """
-        inputs = self._read(case)
-        prediction = self.finish(case.case_id, self.logits(inputs), inputs, keep_probabilities=keep_probabilities)
+        read = self.read(case)
+        (outputs,) = self.run([read.inputs])
+        return self.complete(read, outputs, keep_probabilities=keep_probabilities, explain=explain)
+
+    def read(self, case: Case) -> CaseInputs:
+        """Read, check and preprocess the inputs that a case has; threads may do so at the same time.
+
+        Raises:
+            DataError: A file cannot be used or an input is missing.
+        """
+        return read_case(case, self.source, self.gate)
+
+    def complete(
+        self, read: CaseInputs, outputs: Outputs, *, keep_probabilities: bool = False, explain: bool = False
+    ) -> Prediction:
+        """Turn what the network answered into the prediction of a case; arguments are as of `predict`."""
+        case_id, inputs = read.case.case_id, read.inputs
+        prediction = self.finish(
+            case_id, outputs.logits, inputs, keep_probabilities=keep_probabilities, spread=outputs.spread
+        )
+        warnings = [*read.warnings, *(self.gate.check_features(outputs.features) if self.gate else ())]
+        prediction = replace(prediction, warnings=tuple(warnings))
         if explain:
             prediction = self._explained(prediction, inputs)
-        return self.measuring.complete(prediction, case.attributes) if self.measuring else prediction
+        return self.measuring.complete(prediction, read.case.attributes) if self.measuring else prediction
 
-    def logits(self, inputs: Mapping[str, Preprocessed]) -> dict[str, NDArray[np.float32]]:
+    def logits(self, inputs: Mapping[str, Preprocessed]) -> Mapping[str, NDArray[np.float32]]:
         """Return the logits of each head: (channels, *spatial) on the preprocessed grid, or (classes,).
-
-        A study of one input with segmentations only goes by sliding window. A class is answered for the whole case, so
-        any other study takes whole images in one pass.
 
         Args:
             inputs: Those that the case has.
         """
-        if len(self.source.inputs) == 1 and not self.network_classes:
-            ((name, preprocessed),) = inputs.items()
-            network = self._network([name], preprocessed.grid.spatial_dims)
-            return infer_by_window(
-                preprocessed.image,
-                lambda window: network({name: window}),
-                window_voxels=self.window.size_voxels[name],
-                overlap=self.window.overlap,
-                divisor=self.backend.size_divisors[name],
+        return self.run([inputs], compare=False)[0].logits
+
+    def run(
+        self, batch: Sequence[Mapping[str, Preprocessed]], *, compare: bool = True, keep_voxels: bool = False
+    ) -> list[Outputs]:
+        """Run the network on some cases.
+
+        Args:
+            batch: The inputs that each case has; all of one size, and one case only where a window slides.
+            compare: Tell how far the members differ.
+            keep_voxels: Tell it of each voxel too.
+        """
+        networks = self.backend.members if isinstance(self.backend, EnsembleBackend) else (self.backend,)
+        spatial_dims = max(found.image.ndim - 1 for found in batch[0].values())
+        sets_of_axes = mirrorings(spatial_dims) if self.window.flips else [()]
+        members = len(networks) * len(sets_of_axes)
+        collectors = [self._spread(inputs, keep_voxels=keep_voxels) for inputs in batch]
+        sums: list[dict[str, NDArray[np.float32]]] = [{} for _ in batch]
+        features: list[list[dict[str, NDArray[np.float32]]]] = [[] for _ in batch]
+        for network, axes in product(networks, sets_of_axes):
+            for position, outputs in enumerate(self._pass(network, axes, batch)):
+                logits = {name: outputs[name] for name in self._answered(batch[position])}
+                if compare and members > 1:
+                    collectors[position].add(logits)
+                for name, values in logits.items():
+                    # The first array is the sum so far, so that one member needs no copy.
+                    sums[position][name] = sums[position][name] + values if name in sums[position] else values
+                if not axes:
+                    features[position].append(self._features(outputs, batch[position]))
+        return [
+            Outputs(
+                _divided(sums[position], members),
+                tuple(features[position]),
+                collectors[position].result(members) if compare and members > 1 else None,
             )
-        images = self._images(inputs)
-        network = self._network(list(inputs), max(image.ndim - 1 for image in images.values()))
-        logits = infer_whole(images, network, divisors=self.backend.size_divisors)
-        for head, info in self.segmentation_heads.items():
-            if info.input_name in inputs:
-                size = inputs[info.input_name].image.shape[1:]
-                logits[head] = logits[head][(slice(None), *(slice(count) for count in size))]
-        return logits
+            for position in range(len(batch))
+        ]
+
+    def _spread(self, inputs: Mapping[str, Preprocessed], *, keep_voxels: bool) -> SpreadOfMembers:
+        heads = {name: info for name, info in self.segmentation_heads.items() if info.input_name in inputs}
+        return SpreadOfMembers(
+            segmentation_heads=heads,
+            classification_heads={name: self.classification_heads[name] for name in self.network_classes},
+            voxel_volumes_ml={name: inputs[info.input_name].grid.voxel_volume_ml for name, info in heads.items()},
+            largest_component=self.window.largest_component,
+            keep_voxels=keep_voxels,
+        )
+
+    def _answered(self, inputs: Mapping[str, Preprocessed]) -> list[str]:
+        """Return the heads that a case has an answer of."""
+        heads = [name for name, info in self.segmentation_heads.items() if info.input_name in inputs]
+        return [*heads, *self.network_classes]
+
+    @staticmethod
+    def _features(
+        outputs: Mapping[str, NDArray[np.float32]], inputs: Mapping[str, Preprocessed]
+    ) -> dict[str, NDArray[np.float32]]:
+        return {name: outputs[feature_output(name)] for name in inputs if feature_output(name) in outputs}
+
+    def _pass(
+        self, backend: Backend, axes: Sequence[int], batch: Sequence[Mapping[str, Preprocessed]]
+    ) -> list[dict[str, NDArray[np.float32]]]:
+        """Return what one network answers to the cases, mirrored along some axes."""
+        flags = {name: np.full(len(batch), name in batch[0]) for name in self.source.inputs}
+        network = mirrored(lambda images: backend(images, flags), axes)
+        if not self.takes_whole_cases:
+            ((name, preprocessed),) = batch[0].items()
+            return [
+                infer_by_window(
+                    preprocessed.image,
+                    lambda window: network({name: window}),
+                    window_voxels=self.window.size_voxels[name],
+                    overlap=self.window.overlap,
+                    divisor=backend.size_divisors[name],
+                )
+            ]
+        answers = infer_whole([self._images(inputs) for inputs in batch], network, divisors=backend.size_divisors)
+        for inputs, outputs in zip(batch, answers, strict=True):
+            for head, info in self.segmentation_heads.items():
+                if info.input_name in inputs:
+                    size = inputs[info.input_name].image.shape[1:]
+                    outputs[head] = outputs[head][(slice(None), *(slice(count) for count in size))]
+        return answers
 
     def _explained(self, prediction: Prediction, inputs: Mapping[str, Preprocessed]) -> Prediction:
         """Add where the network looked for the likeliest class of each of its heads."""
@@ -181,15 +307,6 @@ class Predictor:
         """Return the image (C, *spatial) of every input of the network, whether the case has it or not."""
         return {name: inputs[name].image if name in inputs else self._absent(name) for name in self.source.inputs}
 
-    def _network(self, present: Sequence[str], spatial_dims: int) -> Network:
-        """Return the network as a function of the images alone."""
-        flags = {name: np.array([name in present]) for name in self.source.inputs}
-
-        def run(images: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
-            return self.backend(images, flags)
-
-        return average_over_flips(run, spatial_dims) if self.window.flips else run
-
     def _absent(self, name: str) -> NDArray[np.float32]:
         """Return what stands in for an absent input; the network is told to ignore it."""
         return np.zeros((self.source.inputs[name].n_channels, *self.window.size_voxels[name]), np.float32)
@@ -201,6 +318,7 @@ class Predictor:
         inputs: Mapping[str, Preprocessed],
         *,
         keep_probabilities: bool = False,
+        spread: Spread | None = None,
     ) -> Prediction:
         """Turn logits into answers on the native grid."""
         segmentations = {}
@@ -219,12 +337,26 @@ class Predictor:
             counts = np.bincount(sitk.GetArrayViewFromImage(label_map).ravel(), minlength=256)
             volume_ml = preprocessed.native_grid.voxel_volume_ml
             volumes = {structure: float(counts[value] * volume_ml) for structure, value in head.structures.items()}
-            segmentations[name] = SegmentationPrediction(label_map, volumes, kept)
+            deviations = spread.voxels.get(name, ()) if spread else ()
+            segmentations[name] = SegmentationPrediction(
+                label_map,
+                volumes,
+                kept,
+                volume_deviations_ml=spread.volumes_ml[name] if spread else {},
+                deviations={
+                    structure: restore_map(deviation, preprocessed)
+                    for structure, deviation in zip(head.structures, deviations, strict=False)
+                },
+            )
         classifications = {
-            name: classify(self.classification_heads[name], logits[name]) for name in self.network_classes
+            name: replace(
+                classify(self.classification_heads[name], logits[name]),
+                deviations=spread.classes[name] if spread else {},
+            )
+            for name in self.network_classes
         }
         missing = tuple(name for name in self.source.inputs if name not in inputs)
-        return Prediction(case_id, segmentations, classifications, missing)
+        return Prediction(case_id, segmentations, classifications, missing, members=spread.members if spread else 1)
 
     def image_path(self, case: Case, head: str) -> Path:
         """Return the image on whose grid a head's label map lies."""
@@ -234,16 +366,8 @@ class Predictor:
         """Return the true label map of a head, or None where the case has none."""
         return case.label_maps.get(self.segmentation_heads[head].image_name)
 
-    def _read(self, case: Case) -> dict[str, Preprocessed]:
-        """Read the inputs that the case has; the only one, or all of several, must not be missing."""
-        having = [name for name in self.source.inputs if self.source.has_input(case, name)]
-        if not having:
-            names = [image_name for source in self.source.inputs.values() for image_name in source.image_names]
-            raise DataError(
-                "the case has no input of the model",
-                where=f"case {case.case_id}",
-                got=f"images {', '.join(case.images) or 'none'}",
-                wanted=", ".join(names),
-                fix="name its images as the model does.",
-            )
-        return {name: self.source.read_input(case, name) for name in having}
+
+def _divided(sums: Mapping[str, NDArray[np.float32]], members: int) -> Mapping[str, NDArray[np.float32]]:
+    if members == 1:
+        return sums
+    return {name: np.divide(total, members, dtype=np.float32) for name, total in sums.items()}

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from medweave.models.sizes import padded_size
 
 Array = NDArray[np.float32]
-#: Maps a batch (1, C, *window) to the logits of each head, (1, channels, *window).
+#: Maps a batch (1, C, *window) to the logits of each head, (1, channels, *window), and features (1, F).
 Network = Callable[[Array], dict[str, Array]]
 
+#: Axes of a batch of features.
+FEATURE_AXES = 2
 #: Standard deviation of the Gaussian, as a share of the window (as nnU-Net and MONAI have it).
 SIGMA_SHARE = 0.125
 #: Weight of a window's far corners, the centre's being about 1 (as MONAI has it).
@@ -42,7 +44,7 @@ def infer_by_window(
         divisor: What the network needs each axis to be a multiple of.
 
     Returns:
-        Logits (channels, *spatial) of each head.
+        Logits (channels, *spatial) of each head, and the windows' mean of features (F,).
     """
     shape = image.shape[1:]
     window = padded_size([min(want, have) for want, have in zip(window_voxels, shape, strict=True)], divisor)
@@ -51,20 +53,28 @@ def infer_by_window(
     corner = tuple(slice(0, have) for have in shape)
     starts = list(_starts(padded.shape[1:], window, overlap))
     if len(starts) == 1:
-        return {head: logits[0][(slice(None), *corner)] for head, logits in network(padded[None]).items()}
+        return {head: _cut(logits[0], corner) for head, logits in network(padded[None]).items()}
     weights = _gaussian(window)
     total = np.zeros(padded.shape[1:], np.float32)
     sums: dict[str, Array] = {}
     for start in starts:
         place = tuple(slice(first, first + count) for first, count in zip(start, window, strict=True))
         for head, logits in network(padded[(slice(None), *place)][None]).items():
+            is_map = logits.ndim > FEATURE_AXES
             if head not in sums:
-                sums[head] = np.zeros((logits.shape[1], *padded.shape[1:]), np.float32)
-            sums[head][(slice(None), *place)] += logits[0] * weights
+                sums[head] = np.zeros((logits.shape[1], *(padded.shape[1:] if is_map else ())), np.float32)
+            if is_map:
+                sums[head][(slice(None), *place)] += logits[0] * weights
+            else:
+                sums[head] += logits[0]
         total[place] += weights
     for accumulated in sums.values():
-        accumulated /= total
-    return {head: accumulated[(slice(None), *corner)] for head, accumulated in sums.items()}
+        accumulated /= total if accumulated.ndim > 1 else len(starts)
+    return {head: _cut(accumulated, corner) for head, accumulated in sums.items()}
+
+
+def _cut(values: Array, corner: tuple[slice, ...]) -> Array:
+    return values[(slice(None), *corner)] if values.ndim > 1 else values
 
 
 def _starts(shape: Sequence[int], window: Sequence[int], overlap: float) -> Iterator[tuple[int, ...]]:

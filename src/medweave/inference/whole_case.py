@@ -1,4 +1,4 @@
-"""Inference on whole images, one pass for all inputs of a case."""
+"""Inference on whole images, one pass for all inputs of some cases."""
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
@@ -9,24 +9,26 @@ from numpy.typing import NDArray
 from medweave.models.sizes import padded_size
 
 Array = NDArray[np.float32]
-#: Maps a batch (1, C, *spatial) of each input to the logits of each head.
+#: Maps a batch (B, C, *spatial) of each input to the logits (B, channels, *spatial) or (B, classes) of each head.
 Network = Callable[[Mapping[str, Array]], dict[str, Array]]
 
 
 def infer_whole(
-    images: Mapping[str, Array], network: Network, *, divisors: Mapping[str, Sequence[int]]
-) -> dict[str, Array]:
-    """Run a network once over the whole images of a case.
+    batch: Sequence[Mapping[str, Array]], network: Network, *, divisors: Mapping[str, Sequence[int]]
+) -> list[dict[str, Array]]:
+    """Run a network once over the whole images of some cases of equal sizes.
 
     Args:
-        images: (C, *spatial) of each input.
+        batch: (C, *spatial) of each input, by case.
         network: The network.
         divisors: What it needs each axis of each input to be a multiple of; images are padded by their border.
 
     Returns:
-        Logits of each head without the batch axis; those of a segmentation still cover the padding.
+        Logits of each head by case; those of a segmentation still cover the padding.
     """
-    return {head: logits[0] for head, logits in network(pad_to_divisors(images, divisors)).items()}
+    padded = [pad_to_divisors(images, divisors) for images in batch]
+    outputs = network({name: np.concatenate([images[name] for images in padded]) for name in padded[0]})
+    return [{name: output[number] for name, output in outputs.items()} for number in range(len(batch))]
 
 
 def pad_to_divisors(images: Mapping[str, Array], divisors: Mapping[str, Sequence[int]]) -> dict[str, Array]:
@@ -34,28 +36,29 @@ def pad_to_divisors(images: Mapping[str, Array], divisors: Mapping[str, Sequence
     return {name: _pad(image, divisors[name])[None] for name, image in images.items()}
 
 
-def average_over_flips(network: Network, spatial_dims: int) -> Network:
-    """Return a network that averages its logits over all mirrored copies of its images (2^axes runs).
+def mirrorings(spatial_dims: int) -> list[tuple[int, ...]]:
+    """Return the sets of spatial axes that an image can be mirrored along, none of them first (2^axes sets)."""
+    flags = product((False, True), repeat=spatial_dims)
+    return [tuple(axis for axis, flag in enumerate(of_axes) if flag) for of_axes in flags]
+
+
+def mirrored(network: Network, axes: Sequence[int]) -> Network:
+    """Return a network that mirrors its images along spatial axes, and its answers back.
 
     Args:
         network: The network.
-        spatial_dims: Axes to mirror; an image with fewer is mirrored along those that it has.
+        axes: From 0; an image with fewer is mirrored along those that it has.
     """
 
     def run(images: Mapping[str, Array]) -> dict[str, Array]:
-        sums: dict[str, Array] = {}
-        for flags in product((False, True), repeat=spatial_dims):
-            axes = tuple(axis + 2 for axis, flag in enumerate(flags) if flag)
-            mirrored = {name: _flip(image, axes) for name, image in images.items()}
-            for head, logits in network(mirrored).items():
-                sums[head] = sums[head] + _flip(logits, axes) if head in sums else logits
-        return {head: total / 2**spatial_dims for head, total in sums.items()}
+        outputs = network({name: _flip(image, axes) for name, image in images.items()})
+        return {name: _flip(output, axes) for name, output in outputs.items()}
 
-    return run
+    return run if axes else network
 
 
 def _flip(array: Array, axes: Sequence[int]) -> Array:
-    return np.flip(array, tuple(axis for axis in axes if axis < array.ndim))
+    return np.flip(array, tuple(axis + 2 for axis in axes if axis + 2 < array.ndim))
 
 
 def _pad(image: Array, divisors: Sequence[int]) -> Array:

@@ -93,6 +93,10 @@ class MultiTaskModel(nn.Module):
             **{name: [head(features)] for name, head in self.classification_heads.items()},
         }
 
+    def pooled_features(self, pyramids: Mapping[str, Sequence[Tensor]]) -> dict[str, Tensor]:
+        """Return the mean over all places of each input's coarsest features, (B, F) float32."""
+        return {name: pyramid[-1].float().flatten(2).mean(dim=2) for name, pyramid in pyramids.items()}
+
     def _rows(self, present: Tensor) -> Tensor | None:
         """Return the samples to compute, or None for all."""
         if not self.training or bool(present.all()):

@@ -5,6 +5,7 @@ import torch
 from scipy import ndimage
 
 from medweave.inference.postprocessing import (
+    count_voxels,
     largest_connected_component,
     probabilities,
     restore_map,
@@ -172,3 +173,14 @@ def test_the_share_inside_a_mask_is_that_of_the_sum():
     values = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32)
     assert share_inside(values, np.array([[True, False], [False, True]])) == pytest.approx(0.5)
     assert share_inside(np.zeros((2, 2), np.float32), np.ones((2, 2), bool)) == 0.0
+
+
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+@pytest.mark.parametrize("largest_component", [False, True])
+def test_voxels_are_counted_as_the_label_map_has_them(activation, largest_component):
+    settings = {"activation": activation, "largest_component": largest_component}
+    of_structures = probabilities(_logits(3 if activation == "softmax" else 2), activation)
+    label_map, _ = _restore(of_structures, **settings)
+    expected = [int((to_array(label_map) == value).sum()) for value in STRUCTURES.values()]
+    assert min(expected) > 0
+    assert count_voxels(of_structures, **settings).tolist() == expected

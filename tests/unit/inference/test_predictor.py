@@ -10,6 +10,9 @@ from medweave.building.check import complete_recipe
 from medweave.building.model import build_model
 from medweave.core.errors import DataError
 from medweave.data.case import Case
+from medweave.inference.gate.appearance import Appearance, TrainingAppearance
+from medweave.inference.gate.features import fit_feature_space
+from medweave.inference.gate.gate import InputGate
 from medweave.inference.run_model import build_predictor
 from medweave.preprocessing.geometry import Grid, to_array, to_image
 from medweave.recipes.loader import load_recipe
@@ -241,3 +244,120 @@ def test_temperatures_soften_probabilities_and_leave_logits_and_answers(mixed_ca
     assert np.array_equal(soft.logits, plain.logits)
     assert list(soft.probabilities.values()) == pytest.approx(special.softmax(plain.logits / 4))
     assert soft.classes == plain.classes
+
+
+class Ensemble:
+    """Two networks as one backend."""
+
+    def __init__(self, *members):
+        self.members = members
+        self.size_divisors = members[0].size_divisors
+
+    def __call__(self, images, present):
+        raise AssertionError("the members are asked one by one")
+
+
+def _ensemble(**settings):
+    first, second = _mixed(**settings), _mixed(**settings)
+    for parameter in second.backend.model.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    members = [first.backend, second.backend]
+    first.backend = Ensemble(*members)
+    return first, members
+
+
+def test_the_networks_of_an_ensemble_are_averaged_and_their_spread_is_told(mixed_case):
+    predictor, members = _ensemble()
+    answers = []
+    for member in members:
+        alone = _mixed()
+        alone.backend = member
+        answers.append(alone.predict(mixed_case))
+    prediction = predictor.predict(mixed_case)
+    assert (prediction.members, answers[0].members) == (2, 1)
+    logits = [answer.classifications["side"].logits for answer in answers]
+    assert prediction.classifications["side"].logits == pytest.approx(np.mean(logits, axis=0), abs=1e-5)
+    for name in ("left", "right", "both"):
+        chances = [answer.classifications["side"].probabilities[name] for answer in answers]
+        assert prediction.classifications["side"].deviations[name] == pytest.approx(np.std(chances, ddof=1), abs=1e-5)
+    volumes = [answer.segmentations["heart"].volumes_ml["atrium"] for answer in answers]
+    found = prediction.segmentations["heart"].volume_deviations_ml["atrium"]
+    assert found == pytest.approx(np.std(volumes, ddof=1), abs=1e-6)
+    assert answers[0].classifications["side"].deviations == answers[0].segmentations["heart"].volume_deviations_ml == {}
+
+
+def test_mirrored_copies_of_each_network_are_members(mixed_case):
+    predictor, _ = _ensemble()
+    predictor.window = replace(predictor.window, flips=True)
+    read = predictor.read(mixed_case)
+    (outputs,) = predictor.run([read.inputs], keep_voxels=True)
+    assert outputs.spread.members == 16
+    assert len(outputs.features) == 2
+    prediction = predictor.complete(read, outputs)
+    deviation = prediction.segmentations["heart"].deviations["atrium"]
+    assert deviation.shape == (9, 11, 5)
+    assert deviation == pytest.approx(outputs.spread.voxels["heart"][0], abs=1e-6)
+
+
+def test_cases_of_one_size_share_a_batch_and_have_their_own_answers(mixed_case, tmp_path):
+    predictor = _mixed()
+    first = predictor.read(mixed_case).inputs
+    second = {name: replace(found, image=found.image[:, ::-1].copy()) for name, found in first.items()}
+    batches = []
+    backend = predictor.backend
+
+    class Counting:
+        size_divisors = backend.size_divisors
+
+        def __call__(self, images, present):
+            batches.append(len(present["mri"]))
+            return backend(images, present)
+
+    expected = [predictor.logits(inputs) for inputs in (first, second)]
+    predictor.backend = Counting()
+    found = predictor.run([first, second])
+    assert batches == [2]
+    for outputs, logits in zip(found, expected, strict=True):
+        assert list(outputs.logits) == ["heart", "side", "signs"]
+        for head, values in logits.items():
+            assert outputs.logits[head] == pytest.approx(values, abs=1e-4)
+
+
+def test_features_are_of_the_inputs_that_the_case_has(mixed_case):
+    predictor = _mixed()
+    (outputs,) = predictor.run([predictor.read(_without(mixed_case, "mri")).inputs])
+    (features,) = outputs.features
+    assert {name: values.shape for name, values in features.items()} == {"xray": (4,)}
+
+
+def test_the_gate_s_warnings_reach_the_prediction(mixed_case):
+    predictor = _mixed()
+    inputs = predictor.read(mixed_case).inputs
+    (features,) = predictor.run([inputs])[0].features
+    channels = {name: predictor.source.read_channels(mixed_case, name) for name in inputs}
+    appearances = {
+        name: TrainingAppearance.of(
+            [Appearance.of([channel * (9 if name == "mri" else 1) for channel in images], preprocessor)],
+            is_resized=False,
+        )
+        for name, images in channels.items()
+        for preprocessor in [predictor.source.inputs[name].preprocessor]
+    }
+    offsets = np.random.default_rng(0).normal(size=(12, 4)) * 1e-3
+    near = fit_feature_space(list(features["mri"] + offsets), [])
+    far = fit_feature_space(list(features["xray"] + 100 + offsets), [])
+    predictor.gate = InputGate(appearances, ({"mri": near, "xray": far},))
+    found = [(warning.code, warning.input_name) for warning in predictor.predict(mixed_case).warnings]
+    assert found == [("intensity", "mri"), ("features", "xray")]
+    predictor.gate = None
+    assert predictor.predict(mixed_case).warnings == ()
+
+
+def test_the_spread_of_a_sliding_window_is_that_of_its_mirrored_passes(tmp_path):
+    predictor = _predictor("prediction.flips=true")
+    inputs = predictor.read(_case(_image(size=(24, 20, 17)), tmp_path)).inputs
+    (outputs,) = predictor.run([inputs], keep_voxels=True)
+    assert not predictor.takes_whole_cases
+    assert outputs.spread.members == 8
+    assert outputs.spread.voxels["heart"].shape == (1, *inputs["mri"].image.shape[1:])
+    assert 0 < outputs.spread.voxels["heart"].max() <= np.sqrt(8 / 7) / 2 + 1e-6

@@ -140,3 +140,17 @@ def test_memory_beside_the_image_is_an_accumulator_a_channel_and_one_for_the_wei
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert 4 * volume <= peak < 4.2 * volume
+
+
+@pytest.mark.parametrize(("window", "n_windows"), [((16, 16), 9), ((32, 32), 1)])
+def test_features_are_the_mean_of_the_windows(window, n_windows):
+    image, seen = _image(32, 32), []
+
+    def network(batch):
+        seen.append(batch.mean(axis=(2, 3)))
+        return {"heart": batch, "features.mri": seen[-1]}
+
+    found = infer_by_window(image, network, window_voxels=window, overlap=0.5, divisor=(4, 4))
+    assert len(seen) == n_windows
+    assert found["features.mri"] == pytest.approx(np.mean(seen, axis=0)[0], abs=1e-6)
+    assert found["heart"] == pytest.approx(image, abs=1e-5)

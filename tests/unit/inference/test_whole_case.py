@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from medweave.inference.whole_case import average_over_flips, infer_whole, pad_to_divisors
+from medweave.inference.whole_case import infer_whole, mirrored, mirrorings, pad_to_divisors
 
 RNG = np.random.default_rng(0)
 
@@ -24,11 +24,11 @@ class MixedNetwork:
     def __call__(self, images):
         self.shapes.append({name: image.shape for name, image in images.items()})
         volume, flat = images["volume"], images["flat"]
-        classes = np.einsum("xyz,cxyz->c", volume[0, 0], self.volume_weights)
-        classes = classes + np.einsum("xy,cxy->c", flat[0, 0], self.flat_weights)
+        classes = np.einsum("bxyz,cxyz->bc", volume[:, 0], self.volume_weights)
+        classes = classes + np.einsum("bxy,cxy->bc", flat[:, 0], self.flat_weights)
         with torch.inference_mode():
             mask = self.mask(torch.from_numpy(np.ascontiguousarray(volume))).numpy()
-        return {"mask": mask, "classes": classes[None]}
+        return {"mask": mask, "classes": classes}
 
 
 def test_images_are_padded_by_their_border_each_to_its_own_multiples():
@@ -43,44 +43,29 @@ def test_an_image_is_never_as_small_as_one_voxel_of_the_coarsest_level():
     assert padded["flat"].shape == (1, 1, 16, 8)
 
 
-def test_the_logits_are_the_network_s_without_the_batch_and_with_the_padding():
-    images, network = {"volume": _image(5, 8, 4), "flat": _image(8, 9)}, MixedNetwork((8, 8, 4), (8, 12))
-    divisors = {"volume": (4, 4, 1), "flat": (4, 4)}
-    logits = infer_whole(images, network, divisors=divisors)
-    expected = network(pad_to_divisors(images, divisors))
-    assert network.shapes[0] == {"volume": (1, 1, 8, 8, 4), "flat": (1, 1, 8, 12)}
-    assert np.array_equal(logits["mask"], expected["mask"][0])
-    assert np.array_equal(logits["classes"], expected["classes"][0])
+def test_the_logits_are_the_network_s_by_case_and_with_the_padding():
+    batch = [{"volume": _image(5, 8, 4), "flat": _image(8, 9)} for _ in range(2)]
+    network, divisors = MixedNetwork((8, 8, 4), (8, 12)), {"volume": (4, 4, 1), "flat": (4, 4)}
+    logits = infer_whole(batch, network, divisors=divisors)
+    assert network.shapes == [{"volume": (2, 1, 8, 8, 4), "flat": (2, 1, 8, 12)}]
+    for images, found in zip(batch, logits, strict=True):
+        expected = network(pad_to_divisors(images, divisors))
+        assert found["mask"] == pytest.approx(expected["mask"][0], abs=1e-5)
+        assert found["classes"] == pytest.approx(expected["classes"][0], abs=1e-4)
 
 
-def test_flips_are_averaged_over_all_mirrored_copies_of_every_image():
+def test_an_image_can_be_mirrored_along_every_set_of_its_axes():
+    assert mirrorings(2) == [(), (1,), (0,), (0, 1)]
+    assert len(set(mirrorings(3))) == 8
+
+
+@pytest.mark.parametrize("axes", [(), (0,), (2,), (1, 2), (0, 1, 2)])
+def test_a_mirrored_network_mirrors_its_images_and_its_masks_back(axes):
     images = {"volume": _image(4, 6, 8)[None], "flat": _image(6, 4)[None]}
     network = MixedNetwork((4, 6, 8), (6, 4))
-    copies = [(), (2,), (3,), (4,), (2, 3), (2, 4), (3, 4), (2, 3, 4)]
-    answers = [
-        (
-            axes,
-            network(
-                {
-                    "volume": np.flip(images["volume"], axes),
-                    "flat": np.flip(images["flat"], [axis for axis in axes if axis < 4]),
-                }
-            ),
-        )
-        for axes in copies
-    ]
-    network.shapes.clear()
-    logits = average_over_flips(network, 3)(images)
-    assert len(network.shapes) == 8
-    masks = [np.flip(answer["mask"], axes) for axes, answer in answers]
-    assert logits["mask"] == pytest.approx(np.mean(masks, axis=0), abs=1e-6)
-    classes = [answer["classes"] for _, answer in answers]
-    assert logits["classes"] == pytest.approx(np.mean(classes, axis=0), abs=1e-5)
-
-
-def test_an_average_over_flips_is_mirrored_with_its_images_and_its_classes_stay():
-    images = {"volume": _image(4, 6, 8)[None], "flat": _image(6, 4)[None]}
-    network = average_over_flips(MixedNetwork((4, 6, 8), (6, 4)), 3)
-    straight, mirrored = network(images), network({name: np.flip(image, 2) for name, image in images.items()})
-    assert np.flip(mirrored["mask"], 2) == pytest.approx(straight["mask"], abs=1e-6)
-    assert mirrored["classes"] == pytest.approx(straight["classes"], abs=1e-5)
+    of_batch = tuple(axis + 2 for axis in axes)
+    flat_axes = tuple(axis for axis in of_batch if axis < 4)
+    expected = network({"volume": np.flip(images["volume"], of_batch), "flat": np.flip(images["flat"], flat_axes)})
+    found = mirrored(network, axes)(images)
+    assert np.array_equal(found["mask"], np.flip(expected["mask"], of_batch))
+    assert np.array_equal(found["classes"], expected["classes"])

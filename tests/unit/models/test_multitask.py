@@ -95,6 +95,13 @@ def test_every_head_answers_once_in_evaluation(model):
     assert {name: len(levels) for name, levels in answers.items()} == dict.fromkeys(model.head_names, 1)
 
 
+def test_pooled_features_are_the_mean_of_the_coarsest_level_of_each_input(model):
+    pyramids = model.eval().encode(_images(), {"mri": EVERYWHERE, "xray": EVERYWHERE})
+    pooled = model.pooled_features(pyramids)
+    assert {name: tuple(values.shape) for name, values in pooled.items()} == {"mri": (4, 8), "xray": (4, 8)}
+    assert torch.allclose(pooled["xray"], pyramids["xray"][-1].mean(dim=(2, 3)))
+
+
 def test_two_segmentations_share_their_input_s_encoder_and_have_weights_of_their_own(model):
     _run(model)["heart"][0].sum().backward()
     trained = {key for key, parameter in model.named_parameters() if parameter.grad is not None}

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from medweave.inference.attention import grad_cam
+from medweave.inference.gate.features import feature_output
 from medweave.models.multitask import MultiTaskModel
 
 ModelT = TypeVar("ModelT", bound=nn.Module)
@@ -61,7 +62,7 @@ class TorchBackend:
     def __call__(
         self, images: Mapping[str, NDArray[np.float32]], present: Mapping[str, NDArray[np.bool_]]
     ) -> dict[str, NDArray[np.float32]]:
-        """Return the logits of each head for a batch.
+        """Return the logits of each head for a batch, and the pooled features of each input as `features.INPUT`.
 
         Args:
             images: (B, C, *spatial) of each input.
@@ -74,12 +75,13 @@ class TorchBackend:
             torch.inference_mode(),
             torch.autocast(device.type, dtype=self.autocast_type, enabled=self.autocast_type is not None),
         ):
-            logits = self.model(
-                {name: _to_device(array, device) for name, array in images.items()},
-                {name: torch.from_numpy(flags).to(device) for name, flags in present.items()},
-            )
+            flags = {name: torch.from_numpy(array).to(device) for name, array in present.items()}
+            pyramids = self.model.encode({name: _to_device(array, device) for name, array in images.items()}, flags)
+            outputs = {name: levels[0] for name, levels in self.model.answer(pyramids, flags).items()}
+            features = self.model.pooled_features(pyramids)
         self.model.train(was_training)
-        return {name: levels[0].float().cpu().numpy() for name, levels in logits.items()}
+        outputs |= {feature_output(name): values for name, values in features.items()}
+        return {name: values.float().cpu().numpy() for name, values in outputs.items()}
 
     def attention(
         self,

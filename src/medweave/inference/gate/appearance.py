@@ -88,6 +88,25 @@ class TrainingAppearance:
             is_resized=is_resized,
         )
 
+    @classmethod
+    def joined(cls, parts: "Sequence[TrainingAppearance]") -> "TrainingAppearance":
+        """Return what the training cases of several networks show together."""
+
+        def widest(name: str) -> NDArray[np.float64]:
+            values = np.stack([getattr(part, name) for part in parts])
+            return np.stack([values[..., 0].min(axis=0), values[..., 1].max(axis=0)], axis=-1)
+
+        return cls(
+            n_cases=max(part.n_cases for part in parts),
+            intensity=widest("intensity"),
+            width=np.median([part.width for part in parts], axis=0),
+            spacing_mm=widest("spacing_mm"),
+            size_mm=widest("size_mm"),
+            aspect=widest("aspect"),
+            orientations=tuple(sorted({letters for part in parts for letters in part.orientations})),
+            is_resized=parts[0].is_resized,
+        )
+
     def warnings(self, input_name: str, found: Appearance) -> list[InputWarning]:
         """Say in what a new case differs from the training cases."""
         differences = [*self._of_intensity(found), *self._of_sampling(found)]

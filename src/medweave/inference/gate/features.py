@@ -22,6 +22,11 @@ DEVIATIONS = 3.0
 DIGITS = 7
 
 
+def feature_output(input_name: str) -> str:
+    """Return the name under which a backend gives the pooled features of an input, beside the logits of the heads."""
+    return f"features.{input_name}"
+
+
 @dataclass(frozen=True)
 class FeatureSpace:
     """A Gaussian over the pooled features of the training cases (probabilistic PCA, Tipping and Bishop, JRSS B 1999).

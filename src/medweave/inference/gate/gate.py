@@ -27,12 +27,13 @@ class InputGate:
 
     Attributes:
         appearances: Intensities and sampling.
-        features: Distribution in the network's feature space; none where it could not be fitted.
+        features: Distribution in the feature space of each network of the model; none of an input where it could not
+            be fitted.
         radiograph_rules: Codes of the rules of radiographs that the training images keep; none of other images.
     """
 
     appearances: Mapping[str, TrainingAppearance]
-    features: Mapping[str, FeatureSpace] = field(default_factory=dict)
+    features: tuple[Mapping[str, FeatureSpace], ...] = ()
     radiograph_rules: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def check_images(
@@ -53,20 +54,42 @@ class InputGate:
             warnings += [InputWarning(code, input_name, f"{message} ({path.name})") for code, message in broken.items()]
         return warnings
 
-    def check_features(self, features: Mapping[str, NDArray[np.float32]]) -> list[InputWarning]:
-        """Compare a case with the training cases in feature space.
+    def check_features(self, features: Sequence[Mapping[str, NDArray[np.float32]]]) -> list[InputWarning]:
+        """Compare a case with the training cases in feature space; several networks are of one mind by their mean.
 
         Args:
-            features: (F,) of each input that the case has.
+            features: (F,) of each input that the case has, by network.
         """
-        doubts = {name: self.features[name].doubt(vector) for name, vector in features.items() if name in self.features}
+        doubts: dict[str, list[float]] = {}
+        for spaces, of_network in zip(self.features, features, strict=False):
+            for name in spaces.keys() & of_network.keys():
+                doubts.setdefault(name, []).append(spaces[name].doubt(of_network[name]))
         return [
             InputWarning(
-                "features", name, f"to the network it is unlike the training cases ({doubt:.2f} times the limit)"
+                "features",
+                name,
+                f"to the network it is unlike the training cases ({np.mean(doubt):.2f} times the limit)",
             )
-            for name, doubt in doubts.items()
-            if not doubt <= 1  # NaN is doubtful too
+            for name, doubt in sorted(doubts.items())
+            if not np.mean(doubt) <= 1  # NaN is doubtful too
         ]
+
+    @classmethod
+    def joined(cls, gates: "Sequence[InputGate]") -> "InputGate":
+        """Return the gate of an ensemble: what any of its networks was trained on is known."""
+        names = gates[0].appearances
+        return cls(
+            {name: TrainingAppearance.joined([gate.appearances[name] for gate in gates]) for name in names},
+            tuple(features for gate in gates for features in gate.features),
+            {
+                name: tuple(
+                    code
+                    for code in gates[0].radiograph_rules.get(name, ())
+                    if all(code in gate.radiograph_rules.get(name, ()) for gate in gates)
+                )
+                for name in names
+            },
+        )
 
     def save(self, path: Path) -> None:
         """Write input_gate.json."""
@@ -77,7 +100,7 @@ class InputGate:
                 "inputs": {
                     name: {
                         "appearance": appearance.to_json(),
-                        "features": self.features[name].to_json() if name in self.features else None,
+                        "features": [spaces[name].to_json() if name in spaces else None for spaces in self.features],
                         "radiograph_rules": list(self.radiograph_rules.get(name, ())),
                     }
                     for name, appearance in self.appearances.items()
@@ -106,9 +129,15 @@ class InputGate:
 
     @classmethod
     def _of_json(cls, inputs: Mapping[str, dict[str, Any]]) -> "InputGate":
+        networks = max((len(entry["features"]) for entry in inputs.values()), default=0)
+        spaces: list[dict[str, FeatureSpace]] = [{} for _ in range(networks)]
+        for name, entry in inputs.items():
+            for number, content in enumerate(entry["features"]):
+                if content is not None:
+                    spaces[number][name] = FeatureSpace.from_json(content)
         return cls(
             {name: TrainingAppearance.from_json(entry["appearance"]) for name, entry in inputs.items()},
-            {name: FeatureSpace.from_json(entry["features"]) for name, entry in inputs.items() if entry["features"]},
+            tuple(spaces),
             {name: tuple(entry["radiograph_rules"]) for name, entry in inputs.items()},
         )
 

@@ -57,10 +57,19 @@ def test_the_logits_are_the_model_s_in_evaluation_mode(model):
     logits = _run_heads(TorchBackend(model.train(), precision="float32"), batch)
     with torch.inference_mode():
         expected = model.eval()({"a": torch.from_numpy(batch)}, {"a": torch.tensor([True, True])})
-    assert {name: values.shape for name, values in logits.items()} == {"h": (2, 2, 8, 8, 8), "c": (2, 3)}
-    for name, values in logits.items():
-        assert values == pytest.approx(expected[name][0].numpy(), abs=1e-5)
-        assert values.dtype == np.float32
+    shapes = {"h": (2, 2, 8, 8, 8), "c": (2, 3), "features.a": (2, 8)}
+    assert {name: values.shape for name, values in logits.items()} == shapes
+    for name in ("h", "c"):
+        assert logits[name] == pytest.approx(expected[name][0].numpy(), abs=1e-5)
+        assert logits[name].dtype == np.float32
+
+
+def test_the_features_are_the_mean_of_the_encoder_s_coarsest_level(model):
+    batch = _batch()
+    features = _run_heads(TorchBackend(model, precision="float32"), batch)["features.a"]
+    with torch.inference_mode():
+        coarsest = model.eval().encoders["a"](torch.from_numpy(batch))[-1]
+    assert features == pytest.approx(coarsest.mean(dim=(2, 3, 4)).numpy(), abs=1e-6)
 
 
 @pytest.mark.parametrize("is_training", [True, False])

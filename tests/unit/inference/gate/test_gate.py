@@ -25,7 +25,7 @@ def picture(tmp_path):
 
 def _gate(picture, *rules):
     trained = TrainingAppearance.of([_appearance(picture)], is_resized=True)
-    return InputGate({"xray": trained}, {"xray": fit_feature_space(FEATURES, FEATURES)}, {"xray": rules})
+    return InputGate({"xray": trained}, ({"xray": fit_feature_space(FEATURES, FEATURES)},), {"xray": rules})
 
 
 def _channels(picture):
@@ -57,15 +57,15 @@ def test_other_intensities_are_told(picture):
 
 def test_a_case_far_from_the_training_cases_is_told_by_how_far(picture):
     gate = _gate(picture)
-    assert gate.check_features({"xray": np.float32(FEATURES[0])}) == []
+    assert gate.check_features([{"xray": np.float32(FEATURES[0])}]) == []
     far = np.full(6, 40, np.float32)
-    doubt = gate.features["xray"].doubt(far)
-    assert gate.check_features({"xray": far, "other": far}) == [
+    doubt = gate.features[0]["xray"].doubt(far)
+    assert gate.check_features([{"xray": far, "other": far}]) == [
         InputWarning(
             "features", "xray", f"to the network it is unlike the training cases ({doubt:.2f} times the limit)"
         )
     ]
-    assert len(gate.check_features({"xray": np.full(6, np.nan, np.float32)})) == 1
+    assert len(gate.check_features([{"xray": np.full(6, np.nan, np.float32)}])) == 1
 
 
 def test_a_gate_is_kept_as_json(picture, tmp_path):
@@ -75,7 +75,7 @@ def test_a_gate_is_kept_as_json(picture, tmp_path):
     assert again.check_images("xray", _channels(picture), [picture], FLAT) == gate.check_images(
         "xray", _channels(picture), [picture], FLAT
     )
-    assert again.features["xray"].threshold == gate.features["xray"].threshold
+    assert again.features[0]["xray"].threshold == gate.features[0]["xray"].threshold
 
 
 def test_a_run_without_a_gate_has_none(tmp_path):
@@ -99,5 +99,24 @@ def test_a_damaged_gate_is_refused(content, got, tmp_path):
 
 def test_a_gate_without_features_is_kept_too(picture, tmp_path):
     InputGate(_gate(picture).appearances).save(tmp_path / "input_gate.json")
-    assert json.loads((tmp_path / "input_gate.json").read_text())["inputs"]["xray"]["features"] is None
-    assert InputGate.load(tmp_path / "input_gate.json").features == {}
+    assert json.loads((tmp_path / "input_gate.json").read_text())["inputs"]["xray"]["features"] == []
+    assert InputGate.load(tmp_path / "input_gate.json").features == ()
+
+
+def test_an_ensemble_knows_what_any_network_knows_and_doubts_by_the_mean(picture):
+    gate = _gate(picture, "xray_colour", "xray_contrast")
+    bright = [channel * 10 for channel in _channels(picture)]
+    other = InputGate(
+        {"xray": TrainingAppearance.of([Appearance.of(bright, FLAT)], is_resized=True)},
+        gate.features,
+        {"xray": ("xray_contrast",)},
+    )
+    ensemble = InputGate.joined([gate, other])
+    assert ensemble.radiograph_rules == {"xray": ("xray_contrast",)}
+    assert ensemble.check_images("xray", bright, [picture], FLAT) == []
+    assert ensemble.check_images("xray", _channels(picture), [picture], FLAT) == []
+    limit = gate.features[0]["xray"].threshold
+    step = np.eye(6)[0] / gate.features[0]["xray"].distance(np.eye(6)[0] * 1e3 + FEATURES[0]) * 1e3
+    near, far = np.float32(FEATURES[0]), np.float32(FEATURES[0] + step * limit * 1.5)
+    assert ensemble.check_features([{"xray": near}, {"xray": far}]) == []
+    assert len(ensemble.check_features([{"xray": far}, {"xray": far}])) == 1
