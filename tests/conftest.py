@@ -1,12 +1,18 @@
 """Fixtures that several test folders share."""
 
+import base64
+import importlib
+import json
 import logging
 import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from urllib.parse import unquote
 
 import pytest
 
@@ -108,3 +114,106 @@ def tiny_run(
     folder = tmp_path_factory.mktemp("tiny") / "run"
     prepare_with("train", "heart_small", "--data", heart_study, "--output", folder, *tiny_overrides)
     return folder
+
+
+@dataclass
+class FakeKaggle:
+    """A server that answers Kaggle's client as Kaggle does, over HTTP, and keeps what it was sent."""
+
+    user: str = "ada"
+    key: str = "s3cret-key-of-ada"
+    url: str = ""
+    state: str = "COMPLETE"
+    failure: str | None = None
+    #: What a push is answered with, besides its address and version.
+    answer: dict[str, object] = field(default_factory=dict)
+    output: dict[str, bytes] = field(default_factory=dict)
+    archives: dict[str, bytes] = field(default_factory=dict)
+    pushed: list[dict[str, object]] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+
+    def reply(self, call: str, body: dict[str, object]) -> dict[str, object] | str:
+        """Return the answer to a call, or the address that it is sent on to; raise KeyError for what is absent."""
+        self.calls.append(call)
+        if call == "SaveKernel":
+            self.pushed.append(body)
+            return {"url": f"{self.url}/code/{body['slug']}", "versionNumber": len(self.pushed), **self.answer}
+        if call == "DownloadDataset":
+            name = f"{body['ownerSlug']}/{body['datasetSlug']}"
+            return f"{self.url}/archives/{name}" if self.archives[name] else ""
+        if f"{body['userName']}/{body['kernelSlug']}" != "ada/study":
+            raise KeyError
+        if call == "GetKernelSessionStatus":
+            return {"status": self.state, "failureMessage": self.failure}
+        start, size = int(body.get("pageToken") or 0), int(body["pageSize"])
+        names = sorted(self.output)
+        return {
+            "files": [{"url": f"{self.url}/output/{name}", "fileName": name} for name in names[start : start + size]],
+            "nextPageToken": str(start + size) if start + size < len(names) else "",
+            "log": "what the kernel printed",
+        }
+
+
+class _KaggleHandler(BaseHTTPRequestHandler):
+    kaggle: FakeKaggle
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        account = base64.b64encode(f"{self.kaggle.user}:{self.kaggle.key}".encode()).decode()
+        if self.headers.get("Authorization") != f"Basic {account}":
+            self._send(401, json.dumps({"code": 401, "message": "Unauthenticated"}).encode())
+            return
+        try:
+            reply = self.kaggle.reply(self.path.rpartition("/")[2], body)
+        except KeyError:
+            self._send(404, json.dumps({"code": 404, "message": "Not found"}).encode())
+            return
+        if isinstance(reply, str):
+            self._send(302, b"", location=reply)
+        else:
+            self._send(200, json.dumps(reply).encode())
+
+    def do_GET(self) -> None:
+        kind, _, name = unquote(self.path).lstrip("/").partition("/")
+        content = {"output": self.kaggle.output, "archives": self.kaggle.archives}[kind][name]
+        self._send(200, content, kind="application/octet-stream")
+
+    def _send(self, code: int, content: bytes, *, kind: str = "application/json", location: str = "") -> None:
+        self.send_response(code)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(content)))
+        if location:
+            self.send_header("Location", location)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def no_kaggle_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine on which nobody has signed in to Kaggle."""
+    for name in [name for name in os.environ if name.startswith("KAGGLE_") or name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    home = tmp_path / "home"
+    home.mkdir()
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(home))
+    monkeypatch.setenv("KAGGLE_CONFIG_DIR", str(home / ".kaggle"))
+
+
+@pytest.fixture
+def fake_kaggle(no_kaggle_account: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeKaggle]:
+    """A local Kaggle with an account that is signed in to; the client is changed in nothing but the address."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _KaggleHandler)
+    kaggle = FakeKaggle(url=f"http://127.0.0.1:{server.server_port}")
+    server.RequestHandlerClass = type("Handler", (_KaggleHandler,), {"kaggle": kaggle})
+    Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    monkeypatch.setenv("KAGGLE_USERNAME", kaggle.user)
+    monkeypatch.setenv("KAGGLE_KEY", kaggle.key)
+    environment = importlib.import_module("kagglesdk.kaggle_env")
+    monkeypatch.setitem(environment._env_to_endpoint, environment.KaggleEnv.PROD, kaggle.url)
+    yield kaggle
+    server.shutdown()
+    server.server_close()

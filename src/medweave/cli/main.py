@@ -29,6 +29,7 @@ COMMANDS: dict[str, str] = {
     "predict": "Segment images with a trained model.",
     "compare": "Compare runs on the same cases.",
     "download": "Fetch a public data set.",
+    "kaggle": "Train at Kaggle and bring the run back.",
     "phantom": "Draw a synthetic study, to try recipes without data.",
     "doctor": "Show versions, processor and what is missing.",
 }

@@ -10,6 +10,8 @@ EXTRAS = {
     **dict.fromkeys(("torch", "monai", "pytorch_lightning", "torchmetrics", "safetensors", "tensorboard"), "train"),
     **dict.fromkeys(("sklearn", "pandas", "imagehash"), "train"),
     "onnxruntime": "runtime",
+    "openvino": "openvino",
+    "kaggle": "kaggle",
     **dict.fromkeys(("onnx", "onnxscript"), "onnx"),
 }
 

@@ -1,0 +1,1 @@
+"""Outside services, one a file, each behind an extra."""
