@@ -1,119 +1,240 @@
-"""A training step of reference/heart_monai: as plain PyTorch and MONAI do it, and as medweave does it.
+"""A training step as plain PyTorch and MONAI do it, and as medweave does it.
 
-Both have one network (4,808,917 parameters), one batch, one optimizer. Plain: MONAI's UNet and loss, float32,
-contiguous memory. medweave: its model and loss, channels-last memory, and the precision that it measures to be fastest.
-The two take turns within one process, so that whatever else the machine does falls on both.
+Both have one network, one batch and one optimizer. Plain: MONAI's and PyTorch's layers and losses, float32, contiguous
+memory. medweave: its model and loss, channels-last memory, and the precision that it measures to be fastest. The two
+take turns within one process, so that whatever else the machine does falls on both.
 """
 
+import argparse
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from statistics import median
 
 import torch
-from monai.losses import DiceCELoss
+from monai.losses import DiceCELoss, DiceLoss
 from monai.networks.nets import UNet
-from recording import machine_facts, peak_memory_mb, record
+from recording import machine_facts, peak_memory_mb, print_rows, record
+from torch import Tensor, nn
+from torch.nn import functional
 
 from medweave.building.check import complete_recipe
 from medweave.building.model import build_model
 from medweave.building.training import build_loss, build_optimizer
-from medweave.inference.backends.torch import AUTOCAST_TYPES, memory_format, to_channels_last
+from medweave.data.dataset import Batch
+from medweave.inference.backends.torch import AUTOCAST_TYPES, avoid_faulty_amx_kernels, memory_format, to_channels_last
 from medweave.recipes.loader import load_recipe
+from medweave.recipes.schema import Recipe
 from medweave.training.precision import fastest_precision
 
-RECIPE = "reference/heart_monai"
-SHAPE = (2, 1, 96, 96, 96)
-ROUNDS = 5
+Step = Callable[[], None]
+Row = tuple[str, float, str]
+
+
+class PlainHeart(nn.Module):
+    """S4's network and loss."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = UNet(
+            3, 1, 2, channels=(16, 32, 64, 128, 256), strides=(2,) * 4, num_res_units=2, norm="batch", dropout=0.2
+        )
+        self.loss = DiceCELoss(include_background=False, to_onehot_y=True, softmax=True, squared_pred=True)
+
+    def forward(self, image: Tensor, truths: Mapping[str, Tensor]) -> Tensor:
+        loss: Tensor = self.loss(self.network(image), truths["heart"][:, None])
+        return loss
+
+
+class PlainChestXray(nn.Module):
+    """S1's network and loss, on logits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = UNet(
+            2, 3, 64, channels=(32, 64, 128, 256, 512), strides=(2,) * 4, num_res_units=2, norm="batch", dropout=0.1
+        )
+        self.lungs = nn.Sequential(nn.Conv2d(64, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.Conv2d(32, 1, 1))
+        self.classes = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            *(nn.Dropout(0.5), nn.Linear(64, 256), nn.ReLU(), nn.BatchNorm1d(256)),
+            *(nn.Dropout(0.3), nn.Linear(256, 128), nn.ReLU(), nn.BatchNorm1d(128)),
+            *(nn.Dropout(0.2), nn.Linear(128, 4)),
+        )
+        self.dice = DiceLoss(sigmoid=True, squared_pred=True)
+
+    def forward(self, image: Tensor, truths: Mapping[str, Tensor]) -> Tensor:
+        features = self.network(image)
+        logits, mask = self.lungs(features), truths["segmentation"][:, None].float()
+        segmentation = self.dice(logits, mask) + functional.binary_cross_entropy_with_logits(logits, mask)
+        return segmentation + 2 * functional.cross_entropy(self.classes(features), truths["classification"])
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A recipe, the shape of its batch, and its network and loss without medweave."""
+
+    recipe: str
+    shape: tuple[int, ...]
+    plain: type[nn.Module]
+
+
+WORKLOADS = (
+    Workload("reference/heart_monai", (2, 1, 96, 96, 96), PlainHeart),
+    Workload("reference/chest_xray_multitask", (16, 3, 256, 256), PlainChestXray),
+)
 
 
 def main() -> None:
-    if len(sys.argv) > 1:
-        step = {"plain": plain, "medweave": medweave}[sys.argv[1]](*sys.argv[2:])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5, help="steps that count, of each way, after one that does not")
+    parser.add_argument("--recipe", choices=[workload.recipe for workload in WORKLOADS], help="only this one")
+    parser.add_argument("--batch-size", type=int, help="instead of the workloads' own")
+    parser.add_argument("--size", type=int, help="voxels along every axis, instead of the workloads' own")
+    parser.add_argument("--peak-of", metavar="WAY", help="print the peak memory in MB of two steps of a way, and end")
+    options = parser.parse_args()
+    avoid_faulty_amx_kernels()
+    workloads = [
+        Workload(known.recipe, _shape(known, options.batch_size, options.size), known.plain)
+        for known in WORKLOADS
+        if options.recipe in (None, known.recipe)
+    ]
+    if options.peak_of:
+        step = _plain(workloads[0]) if options.peak_of == "plain" else _medweave(workloads[0], options.peak_of)
         step()
         step()
         print(peak_memory_mb())
         return
     machine = machine_facts()
-    recipe = complete_recipe(load_recipe(RECIPE), RECIPE)
-    model = build_model(recipe)
-    precision = fastest_precision(
-        model, build_loss(recipe, model), image_shapes={"mri": SHAPE}, device=torch.device("cpu")
+    rows = [row for workload in workloads for row in _measure(workload, options.rounds)]
+    if workloads != list(WORKLOADS):
+        print_rows("Training step, not of the shapes that are recorded", rows)
+        return
+    record(
+        "training_step",
+        title="Training step",
+        conditions=f"forward, loss, backward, clipping and optimizer; medians of {options.rounds} steps, the two ways "
+        "taking turns in one process; plain: MONAI's layers, float32, contiguous, eager; medweave: channels-last, the "
+        "precision that `precision: auto` chose; memory: peak of a process of its own",
+        machine=machine,
+        rows=rows,
     )
-    formats = ["float32", "bfloat16"] if torch.ops.mkldnn._is_mkldnn_bf16_supported() else ["float32"]
-    steps = {"plain": plain(), **{name: medweave(name) for name in formats}}
+
+
+def _shape(workload: Workload, batch_size: int | None, size: int | None) -> tuple[int, ...]:
+    count, channels, *space = workload.shape
+    return (batch_size or count, channels, *(size or have for have in space))
+
+
+def _measure(workload: Workload, rounds: int) -> list[Row]:
+    """Return the seconds of both ways, how many times as fast medweave is, and the peak memory of both."""
+    precision = _fastest_precision(workload)
+    steps = {"plain": _plain(workload), "medweave": _medweave(workload, precision)}
     seconds: dict[str, list[float]] = {name: [] for name in steps}
-    for _ in range(ROUNDS + 1):
+    for _ in range(rounds + 1):
         for name, step in steps.items():
             start = time.perf_counter()
             step()
             seconds[name].append(time.perf_counter() - start)
-    medians = {name: median(values[1:]) for name, values in seconds.items()}
-    record(
-        "training_step",
-        title=f"Training step of {RECIPE}",
-        conditions=f"batch {'x'.join(map(str, SHAPE))}, forward, loss, backward and optimizer; "
-        f"median of {ROUNDS} steps, the ways taking turns in one process; `precision: auto` chose {precision}; "
-        "memory: peak of a process of its own",
-        machine=machine,
-        rows=[
-            ("plain (float32, contiguous)", medians["plain"], "s"),
-            *((f"medweave ({name}, channels-last)", medians[name], "s") for name in formats),
-            (f"plain / medweave as it chose ({precision})", medians["plain"] / medians[precision], "times"),
-            ("peak memory, plain", peak_of("plain"), "MB"),
-            (f"peak memory, medweave ({precision})", peak_of("medweave", precision), "MB"),
-        ],
-    )
+    plain, medweave = seconds["plain"][1:], seconds["medweave"][1:]
+    name = f"{workload.recipe.removeprefix('reference/')} {'x'.join(map(str, workload.shape))}"
+    return [
+        (f"{name}: plain", median(plain), "s"),
+        (f"{name}: medweave ({precision})", median(medweave), "s"),
+        (f"{name}: plain / medweave", median(a / b for a, b in zip(plain, medweave, strict=True)), "times"),
+        (f"{name}: peak memory, plain", _peak_of("plain", workload), "MB"),
+        (f"{name}: peak memory, medweave", _peak_of(precision, workload), "MB"),
+    ]
 
 
-def plain() -> Callable[[], None]:
+def _plain(workload: Workload) -> Step:
     """Return a step as a script of plain PyTorch and MONAI has it."""
-    network = UNet(3, 1, 2, channels=(16, 32, 64, 128, 256), strides=(2, 2, 2, 2), num_res_units=2, dropout=0.2)
-    optimizer = torch.optim.Adam(network.parameters(), lr=1e-4, weight_decay=1e-5, amsgrad=True)
-    loss = DiceCELoss(include_background=False, to_onehot_y=True, softmax=True, squared_pred=True)
-    image, labels = batch()
+    recipe = _recipe(workload)
+    network = workload.plain()
+    optimizer = build_optimizer(recipe, list(network.parameters()))
+    batch = _batch(recipe, workload.shape)
+    (image,) = batch["images"].values()
+    truths = {**batch["label_maps"], **batch["targets"]}
 
     def step() -> None:
         optimizer.zero_grad()
-        loss(network(image), labels).backward()
+        network(image, truths).backward()
+        _clip(recipe, network)
         optimizer.step()
 
     return step
 
 
-def medweave(precision: str) -> Callable[[], None]:
+def _medweave(workload: Workload, precision: str) -> Step:
     """Return a step as medweave's trainer makes it."""
-    recipe = complete_recipe(load_recipe(RECIPE), RECIPE)
-    model = to_channels_last(build_model(recipe), 3)
-    optimizer = build_optimizer(recipe, model.parameters())
+    recipe = _recipe(workload)
+    model = to_channels_last(build_model(recipe))
+    plain_count = _parameters(workload.plain())
+    if _parameters(model) != plain_count:
+        raise ValueError(f"{workload.recipe} has {_parameters(model)} parameters, its plain network {plain_count}")
+    optimizer = build_optimizer(recipe, list(model.parameters()))
     loss = build_loss(recipe, model)
-    image, labels = batch()
-    images, label_maps = {"mri": image.contiguous(memory_format=memory_format(3))}, {"heart": labels[:, 0]}
-    present = {name: torch.ones(SHAPE[0], dtype=torch.bool) for name in ("mri", "heart")}
+    batch = _batch(recipe, workload.shape)
+    images = {
+        name: image.contiguous(memory_format=memory_format(image.ndim - 2)) for name, image in batch["images"].items()
+    }
+    truths = {**batch["label_maps"], **batch["targets"]}
     dtype = AUTOCAST_TYPES.get(precision)
 
     def step() -> None:
         optimizer.zero_grad()
         with torch.autocast("cpu", dtype=dtype, enabled=dtype is not None):
-            logits = model(images, present)
-        torch.stack(list(loss(logits, label_maps, present).values())).sum().backward()
+            logits = model(images, batch["present"])
+        loss.total(loss(logits, truths, batch["present"])).backward()
+        _clip(recipe, model)
         optimizer.step()
 
     return step
 
 
-def batch() -> tuple[torch.Tensor, torch.Tensor]:
-    """Return random images and a ball as their label maps."""
-    generator = torch.Generator().manual_seed(0)
-    axis = torch.linspace(-1, 1, SHAPE[-1])
-    ball = (axis[:, None, None] ** 2 + axis[:, None] ** 2 + axis**2 < 0.1).long()
-    return torch.randn(SHAPE, generator=generator), ball.expand(SHAPE).contiguous()
+def _fastest_precision(workload: Workload) -> str:
+    recipe = _recipe(workload)
+    model = build_model(recipe)
+    batch = _batch(recipe, workload.shape)
+    return fastest_precision(model, build_loss(recipe, model), batch=batch, device=torch.device("cpu"))
 
 
-def peak_of(*arguments: str) -> float:
+def _recipe(workload: Workload) -> Recipe:
+    return complete_recipe(load_recipe(workload.recipe), workload.recipe)
+
+
+def _parameters(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def _clip(recipe: Recipe, network: nn.Module) -> None:
+    if recipe.training.gradient_clip_norm is not None:
+        nn.utils.clip_grad_norm_(network.parameters(), recipe.training.gradient_clip_norm)
+
+
+def _batch(recipe: Recipe, shape: tuple[int, ...]) -> Batch:
+    """Return random images, a ball as their label maps, and all classes in turn."""
+    count, _, *space = shape
+    axes = torch.meshgrid(*(torch.linspace(-1, 1, size) for size in space), indexing="ij")
+    ball = (sum(axis**2 for axis in axes) < 0.1).long().expand(count, *space).contiguous()
+    heads = recipe.data.classification_heads
+    return Batch(
+        images=dict.fromkeys(recipe.data.inputs, torch.randn(shape, generator=torch.Generator().manual_seed(0))),
+        label_maps=dict.fromkeys(recipe.data.segmentation_heads, ball),
+        targets={name: torch.arange(count) % len(head.classes) for name, head in heads.items()},
+        present=dict.fromkeys((*recipe.data.inputs, *recipe.data.heads), torch.ones(count, dtype=torch.bool)),
+        case_ids=[str(number) for number in range(count)],
+    )
+
+
+def _peak_of(way: str, workload: Workload) -> float:
     """Return the peak memory in MB of two steps in a fresh process."""
-    command = [sys.executable, __file__, *arguments]
+    count, _, *space = workload.shape
+    command = [sys.executable, __file__, "--peak-of", way, "--recipe", workload.recipe]
+    command += ["--batch-size", str(count), "--size", str(space[0])]
     return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1])
 
 

@@ -46,9 +46,14 @@ def record(
     measured = [{"quantity": quantity, "value": float(f"{value:.4g}"), "unit": unit} for quantity, value, unit in rows]
     content = {"title": title, "conditions": conditions, "machine": machine, "measured": measured}
     write_json(RESULTS / f"{name}.json", content)
+    print_rows(title, rows)
+
+
+def print_rows(title: str, rows: Sequence[tuple[str, float, str]]) -> None:
+    """Print quantity, value and unit of each row."""
     print(title)
-    for row in measured:
-        print(f"  {row['quantity']:60} {row['value']:>10g} {row['unit']}")
+    for quantity, value, unit in rows:
+        print(f"  {quantity:60} {value:>10.4g} {unit}")
 
 
 def peak_memory_mb() -> float:

@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from medweave.models.eager import is_eager_on_cpu
+
 
 class _FastInstanceNorm(torch.autograd.Function):
     """Group normalisation of PyTorch with one channel a group, and a backward pass of whole-tensor operations.
@@ -46,8 +48,7 @@ def _normalise(layer: "InstanceNorm2d | InstanceNorm3d", features: Tensor) -> Te
 
     It also is where a channel has a single voxel, which it refuses in training.
     """
-    traced = torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined,no-untyped-call]
-    if features.device.type != "cpu" or traced or features.shape[2:].numel() == 1:
+    if not is_eager_on_cpu(features) or features.shape[2:].numel() == 1:
         return None
     with torch.autocast("cpu", enabled=False):
         result: Tensor = _FastInstanceNorm.apply(  # type: ignore[no-untyped-call]

@@ -65,6 +65,10 @@ class FeaturePooling(nn.Module):
             weights = resized + 1e-6  # a mask that is empty weighs all alike
             pooled: Tensor = (maps * weights).sum(dim=space) / weights.sum(dim=space)
             return pooled
+        if self.training:
+            # The gradient of `mean` is written out in the contiguous format, which convolutions have to leave again.
+            mean: Tensor = maps.sum(dim=space) / maps[0, 0].numel()
+            return mean
         return maps.mean(dim=space)
 
 

@@ -7,7 +7,8 @@ from monai.networks.blocks.convolutions import Convolution, ResidualUnit
 from torch import Tensor, nn
 
 from medweave.models.blocks import Norm
-from medweave.models.encoders.monai_unet import monai_norm
+from medweave.models.encoders.monai_unet import monai_dropout, monai_norm
+from medweave.models.prelu import PReLU
 
 
 class MonaiUNetDecoder(nn.Module):
@@ -64,8 +65,9 @@ class MonaiUNetDecoder(nn.Module):
             inputs,
             outputs,
             strides=2,
+            act=(PReLU, {}),
             norm=monai_norm(norm),
-            dropout=dropout,
+            dropout=monai_dropout(dropout),
             conv_only=is_top and residual_units == 0,
             is_transposed=True,
         )
@@ -77,8 +79,9 @@ class MonaiUNetDecoder(nn.Module):
             outputs,
             strides=1,
             subunits=1,
+            act=(PReLU, {}),
             norm=monai_norm(norm),
-            dropout=dropout,
+            dropout=monai_dropout(dropout),
             last_conv_only=is_top,
         )
         return nn.Sequential(transposed, unit)

@@ -1,12 +1,15 @@
 """The contracting path of MONAI's UNet."""
 
 from monai.networks.blocks.convolutions import ResidualUnit
+from monai.networks.layers.factories import Dropout as DropoutFactory
 from monai.networks.layers.factories import Norm as NormFactory
 from torch import Tensor, nn
 
 from medweave.models.blocks import LevelChannels, Norm
+from medweave.models.dropout import Dropout
 from medweave.models.encoders.encoder import ENCODERS, Encoder, equal_strides, run_stages
 from medweave.models.instance_norm import InstanceNorm2d, InstanceNorm3d
+from medweave.models.prelu import PReLU
 
 
 @ENCODERS.register("monai_unet")
@@ -46,8 +49,9 @@ class MonaiUNetEncoder(Encoder):
                 after,
                 strides=1 if level == len(self.channels) - 1 else 2,
                 subunits=residual_units,
+                act=(PReLU, {}),
                 norm=monai_norm(norm),
-                dropout=dropout,
+                dropout=monai_dropout(dropout),
             )
             for level, (before, after) in enumerate(zip((in_channels, *self.channels), self.channels, strict=False))
         )
@@ -60,6 +64,16 @@ class MonaiUNetEncoder(Encoder):
 @NormFactory.factory_function("medweave_instance")  # type: ignore[untyped-decorator]
 def _instance_norm(spatial_dims: int) -> type[nn.Module]:
     return InstanceNorm2d if spatial_dims == 2 else InstanceNorm3d
+
+
+@DropoutFactory.factory_function("medweave_dropout")  # type: ignore[untyped-decorator]
+def _dropout(_dropout_dims: int) -> type[nn.Module]:
+    return Dropout
+
+
+def monai_dropout(probability: float) -> tuple[str, dict[str, float]]:
+    """Return MONAI's name and arguments of dropout."""
+    return "medweave_dropout", {"p": probability}
 
 
 def monai_norm(norm: Norm) -> tuple[str, dict[str, bool | int]]:

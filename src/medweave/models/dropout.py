@@ -1,0 +1,47 @@
+"""Dropout with random numbers that are cheap on a CPU."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from medweave.models.eager import is_eager_on_cpu
+
+#: A draw is one of this many integers, those of 16 bits.
+DRAWS = 2**16
+
+
+class _FastDropout(torch.autograd.Function):
+    """PyTorch's dropout draws an integer of 32 or 64 bits for each activation; here four share one of 64 bits."""
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, probability: float) -> Tensor:
+        kept = _draw(features) >= round(probability * DRAWS) - DRAWS // 2
+        factors = kept.to(features.dtype).mul_(1 / (1 - probability))
+        ctx.save_for_backward(factors)
+        return features * factors
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (factors,) = ctx.saved_tensors
+        return gradient * factors, None
+
+
+def _draw(features: Tensor) -> Tensor:
+    """Return an int16 for each activation, each of its values equally likely, in the features' memory format."""
+    words = torch.empty(-(-features.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
+    return words.view(torch.int16)[: features.numel()].as_strided(features.shape, torch.empty_like(features).stride())
+
+
+class Dropout(nn.Dropout):
+    """Dropout (Srivastava et al., JMLR 2014), faster than PyTorch's on a CPU.
+
+    There the probability is rounded to a multiple of 2^-16.
+    """
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return the features, in training with a random share set to zero and the others scaled up."""
+        if self.training and 0 < self.p < 1 and is_eager_on_cpu(features):
+            dropped: Tensor = _FastDropout.apply(features, self.p)  # type: ignore[no-untyped-call]
+            return dropped
+        return super().forward(features)
