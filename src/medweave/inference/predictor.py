@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from medweave.data.case import Case
 from medweave.data.study import StudySource
+from medweave.inference.averaging import Link, MeanOfNetworks
 from medweave.inference.case_inputs import CaseInputs, read_case
 from medweave.inference.gate.features import feature_output
 from medweave.inference.gate.gate import InputGate
@@ -98,7 +98,8 @@ class Outputs:
     """What the members of a model answer to a case.
 
     Attributes:
-        logits: Of each head, (channels, *spatial) on the preprocessed grid, or (classes,); mean over the members.
+        logits: Of each head, (channels, *spatial) on the preprocessed grid, or (classes,); mean over mirrored copies.
+            Of several networks the probabilities are averaged, and these are logits that have the mean.
         features: (F,) of each present input, of each network on the image as it is.
         spread: How far the members differ; None with one member or where not asked for.
     """
@@ -215,21 +216,25 @@ class Predictor:
         sets_of_axes = mirrorings(spatial_dims) if self.window.flips else [()]
         members = len(networks) * len(sets_of_axes)
         collectors = [self._spread(inputs, keep_voxels=keep_voxels) for inputs in batch]
-        sums: list[dict[str, NDArray[np.float32]]] = [{} for _ in batch]
+        heads = {**self.segmentation_heads, **self.classification_heads}
+        links = {name: Link.of(head) for name, head in heads.items()}
+        means = [MeanOfNetworks(links, len(networks)) for _ in batch]
         features: list[list[dict[str, NDArray[np.float32]]]] = [[] for _ in batch]
-        for network, axes in product(networks, sets_of_axes):
-            for position, outputs in enumerate(self._pass(network, axes, batch)):
-                logits = {name: outputs[name] for name in self._answered(batch[position])}
-                if compare and members > 1:
-                    collectors[position].add(logits)
-                for name, values in logits.items():
-                    # The first array is the sum so far, so that one member needs no copy.
-                    sums[position][name] = sums[position][name] + values if name in sums[position] else values
-                if not axes:
-                    features[position].append(self._features(outputs, batch[position]))
+        for network in networks:
+            sums: list[dict[str, NDArray[np.float32]]] = [{} for _ in batch]
+            for axes in sets_of_axes:
+                for position, outputs in enumerate(self._pass(network, axes, batch)):
+                    logits = {name: outputs[name] for name in self._answered(batch[position])}
+                    if compare and members > 1:
+                        collectors[position].add(logits)
+                    _add(sums[position], logits)
+                    if not axes:
+                        features[position].append(self._features(outputs, batch[position]))
+            for mean, of_network in zip(means, sums, strict=True):
+                mean.add(_divided(of_network, len(sets_of_axes)))
         return [
             Outputs(
-                _divided(sums[position], members),
+                means[position].logits(),
                 tuple(features[position]),
                 collectors[position].result(members) if compare and members > 1 else None,
             )
@@ -365,6 +370,12 @@ class Predictor:
     def truth_path(self, case: Case, head: str) -> Path | None:
         """Return the true label map of a head, or None where the case has none."""
         return case.label_maps.get(self.segmentation_heads[head].image_name)
+
+
+def _add(sums: dict[str, NDArray[np.float32]], logits: Mapping[str, NDArray[np.float32]]) -> None:
+    """Add to sums; the first array is the sum so far, so that a single one needs no copy."""
+    for name, values in logits.items():
+        sums[name] = sums[name] + values if name in sums else values
 
 
 def _divided(sums: Mapping[str, NDArray[np.float32]], members: int) -> Mapping[str, NDArray[np.float32]]:

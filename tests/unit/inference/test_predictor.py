@@ -266,19 +266,21 @@ def _ensemble(**settings):
     return first, members
 
 
-def test_the_networks_of_an_ensemble_are_averaged_and_their_spread_is_told(mixed_case):
+def test_the_probabilities_of_the_networks_of_an_ensemble_are_averaged_and_their_spread_is_told(mixed_case):
     predictor, members = _ensemble()
     answers = []
     for member in members:
         alone = _mixed()
         alone.backend = member
-        answers.append(alone.predict(mixed_case))
-    prediction = predictor.predict(mixed_case)
+        answers.append(alone.predict(mixed_case, keep_probabilities=True))
+    prediction = predictor.predict(mixed_case, keep_probabilities=True)
     assert (prediction.members, answers[0].members) == (2, 1)
-    logits = [answer.classifications["side"].logits for answer in answers]
-    assert prediction.classifications["side"].logits == pytest.approx(np.mean(logits, axis=0), abs=1e-5)
+    voxels = [answer.segmentations["heart"].probabilities["atrium"] for answer in answers]
+    assert np.abs(voxels[0] - voxels[1]).max() > 0.1
+    assert prediction.segmentations["heart"].probabilities["atrium"] == pytest.approx(np.mean(voxels, axis=0), abs=1e-6)
     for name in ("left", "right", "both"):
         chances = [answer.classifications["side"].probabilities[name] for answer in answers]
+        assert prediction.classifications["side"].probabilities[name] == pytest.approx(np.mean(chances), abs=1e-6)
         assert prediction.classifications["side"].deviations[name] == pytest.approx(np.std(chances, ddof=1), abs=1e-5)
     volumes = [answer.segmentations["heart"].volumes_ml["atrium"] for answer in answers]
     found = prediction.segmentations["heart"].volume_deviations_ml["atrium"]
