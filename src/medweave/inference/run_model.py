@@ -1,24 +1,32 @@
-"""From a run to its Predictor, which runs the network with PyTorch."""
+"""From a run, or an ensemble of runs, to its Predictor, which runs the networks with PyTorch."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file
 
 from medweave.building.check import complete_recipe
 from medweave.building.model import build_model
 from medweave.building.study import build_study_source, patch_sizes
 from medweave.core.errors import RunError
+from medweave.inference.backends.ensemble import Ensemble
 from medweave.inference.backends.torch import TorchBackend, to_channels_last
+from medweave.inference.gate.gate import InputGate
 from medweave.inference.measuring import build_measuring, load_classifiers
 from medweave.inference.prediction import ClassificationHeadInfo, SegmentationHeadInfo
-from medweave.inference.predictor import Predictor, WindowSettings
+from medweave.inference.predictor import ExplainingBackend, Predictor, WindowSettings
 from medweave.inference.temperature import load_temperatures
 from medweave.measurement_classifiers.classifier import MeasurementClassifier
+from medweave.models.heads.tempered import TemperedHead
 from medweave.models.multitask import MultiTaskModel
 from medweave.recipes.loader import load_recipe
 from medweave.recipes.schema import Recipe
+from medweave.runs.continuation import refuse_unfinished_folds
+from medweave.runs.ensemble import Ensemble as RunsOfEnsemble
 from medweave.runs.folder import RunFolder
 
 
@@ -28,6 +36,7 @@ def build_predictor(
     *,
     temperatures: Mapping[str, float] | None = None,
     classifiers: Mapping[str, MeasurementClassifier] | None = None,
+    gate: InputGate | None = None,
 ) -> Predictor:
     """Build the predictor of a resolved recipe around a network, which it shares.
 
@@ -37,6 +46,7 @@ def build_predictor(
         temperatures: Of the classification heads; 1 by default.
         classifiers: By measurements, of the classification heads that have one. Where the network answers the head as
             well, the answer by measurements is called `HEAD_from_measurements`.
+        gate: Tells images that the network does not know.
     """
     source = build_study_source(recipe)
     segmentation_heads = {
@@ -67,19 +77,75 @@ def build_predictor(
         backend=TorchBackend(model, precision=recipe.training.precision),
         window=window,
         measuring=measuring,
+        gate=gate,
     )
 
 
+@dataclass(frozen=True)
+class RunEnsemble(Ensemble):
+    """An ensemble that can tell where its networks look."""
+
+    def attention(
+        self,
+        images: Mapping[str, NDArray[np.float32]],
+        present: Mapping[str, NDArray[np.bool_]],
+        *,
+        head: str,
+        class_index: int,
+    ) -> dict[str, NDArray[np.float32]]:
+        """Return the mean over the networks of how much each place of each input speaks for a class."""
+        members = [member for member in self.members if isinstance(member, ExplainingBackend)]
+        maps = [member.attention(images, present, head=head, class_index=class_index) for member in members]
+        return {name: np.mean([found[name] for found in maps], axis=0, dtype=np.float32) for name in maps[0]}
+
+
 def load_run(path: Path) -> Predictor:
-    """Load the predictor of a run.
+    """Load the predictor of a run, or of an ensemble of runs.
 
     Args:
         path: Run folder.
 
     Raises:
-        RunError: The run has no usable weights, or its calibration is damaged.
+        RunError: The run has no usable weights, its calibration or input gate is damaged, or an ensemble is incomplete.
     """
     run = RunFolder.open(path)
+    return _load_ensemble(run) if run.is_ensemble else _load_single(run)
+
+
+def _load_ensemble(run: RunFolder) -> Predictor:
+    """Join the networks of all folds, each with its own temperature, and the ensemble's classifiers of measurements."""
+    refuse_unfinished_folds(run)
+    members = [_load_single(RunFolder.open(run.member(name).path)) for name in RunsOfEnsemble.load(run.ensemble).folds]
+    first = members[0]
+    for member in members:
+        _temper(member)
+    recipe = complete_recipe(load_recipe(run.recipe), run.recipe)
+    gates = [member.gate for member in members if member.gate is not None]
+    return Predictor(
+        source=build_study_source(recipe),
+        segmentation_heads=first.segmentation_heads,
+        classification_heads={
+            name: replace(first.classification_heads[name], temperature=1.0) for name in first.network_classes
+        },
+        backend=RunEnsemble([member.backend for member in members]),
+        window=first.window,
+        measuring=build_measuring(
+            recipe, network_classes=first.network_classes, classifiers=load_classifiers(recipe, run)
+        ),
+        gate=InputGate.joined(gates) if len(gates) == len(members) else None,
+    )
+
+
+def _temper(predictor: Predictor) -> None:
+    """Build the temperatures into the network, which then answers calibrated logits."""
+    if isinstance(predictor.backend, TorchBackend):
+        heads = predictor.backend.model.classification_heads
+        for name in predictor.network_classes:
+            temperature = predictor.classification_heads[name].temperature
+            heads[name] = TemperedHead(heads[name], temperature=temperature)  # type: ignore[arg-type]
+
+
+def _load_single(run: RunFolder) -> Predictor:
     recipe = complete_recipe(load_recipe(run.recipe), run.recipe)
     model = build_model(recipe)
     if not run.weights.is_file():
@@ -100,4 +166,10 @@ def load_run(path: Path) -> Predictor:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = to_channels_last(model.to(device)).eval()
     temperatures = load_temperatures(run.calibration)
-    return build_predictor(recipe, model, temperatures=temperatures, classifiers=load_classifiers(recipe, run))
+    return build_predictor(
+        recipe,
+        model,
+        temperatures=temperatures,
+        classifiers=load_classifiers(recipe, run),
+        gate=InputGate.load(run.input_gate),
+    )

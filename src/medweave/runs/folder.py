@@ -33,6 +33,7 @@ class RunFolder:
         self.training_summary = path / "training_summary.json"
         self.training_summary_markdown = path / "training_summary.md"
         self.calibration = path / "calibration.json"
+        self.input_gate = path / "input_gate.json"
         self.measurements = path / "measurements.csv"
         self.figures = path / "figures"
         self.training_curves = self.figures / "training_curves.png"

@@ -40,6 +40,7 @@ from medweave.runs.continuation import (
 from medweave.runs.folder import RunFolder
 from medweave.runs.manifest import now, read_manifest
 from medweave.training.calibration import fit_temperatures
+from medweave.training.input_gate import GateCase, fit_input_gate, gate_cases
 from medweave.training.measurement import fit_measurement_classifiers, measure_cases
 from medweave.training.module import MultiTaskModule, ValidationCase
 from medweave.training.pictures import save_class_distribution, save_curves
@@ -125,6 +126,7 @@ def train_study(
     with log_to_file(folder.log):
         outcome, module = _train(study, folder, resume=resume)
         _calibrate(study, folder)
+        _learn_inputs(study, folder, on_progress=on_progress)
         measured = _measure(study, folder, classifier_parts=classifier_parts, on_progress=on_progress)
         seconds = time.perf_counter() - started
         return TrainingResult(folder, _finish(study, folder, outcome, module.model, measured=measured, seconds=seconds))
@@ -175,6 +177,22 @@ def _calibrate(study: Study, folder: RunFolder) -> None:
     fits = fit_temperatures(load_run(folder.path), study.val) if study.recipe.data.classification_heads else {}
     if fits:
         save_temperatures(folder.calibration, fits)
+
+
+def _learn_inputs(study: Study, folder: RunFolder, *, on_progress: OnProgress) -> None:
+    """Keep what the inputs of the fitted cases are like, to know another one."""
+    cases = study.cases
+    training, validation = (
+        [GateCase(cases[prepared.case_id], prepared) for prepared in part] for part in (study.train, study.val)
+    )
+    total = len(gate_cases(training)) + len(gate_cases(validation))
+    gate = fit_input_gate(
+        load_run(folder.path),
+        training=training,
+        validation=validation,
+        on_case=counter("learning the inputs", total, on_progress),
+    )
+    gate.save(folder.input_gate)
 
 
 def _measure(

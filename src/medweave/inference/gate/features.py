@@ -16,7 +16,7 @@ MIN_CASES = 5
 #: With fewer held-out cases, training cases that were left out of the fit one fold after the other count too.
 MIN_HELD_OUT = 10
 FOLDS = 5
-#: Standard deviations of the logarithm of held-out distances above their mean, from which a case is doubtful.
+#: Standard deviations of the held-out distances above their mean, from which a case is doubtful.
 DEVIATIONS = 3.0
 #: Digits of a number in JSON.
 DIGITS = 7
@@ -90,8 +90,7 @@ class FeatureSpace:
 def fit_feature_space(training: Sequence[Vector], held_out: Sequence[Vector]) -> FeatureSpace | None:
     """Fit the distribution to training cases and the threshold to cases that the network was not fitted to.
 
-    The threshold is the mean plus three standard deviations of the logarithm of the held-out distances, or the largest
-    of them.
+    The threshold is the mean plus three standard deviations of the held-out distances, or the largest of them.
 
     Args:
         training: (F,) of each training case.
@@ -107,8 +106,7 @@ def fit_feature_space(training: Sequence[Vector], held_out: Sequence[Vector]) ->
     distances = [fitted.distance(case) for case in held_out]
     if len(distances) < MIN_HELD_OUT:
         distances += _distances_of_left_out(cases)
-    logarithms = np.log(np.maximum(distances, 1e-12))
-    threshold = max(float(np.exp(logarithms.mean() + DEVIATIONS * logarithms.std())), *distances)
+    threshold = max(float(np.mean(distances) + DEVIATIONS * np.std(distances)), *distances)
     return FeatureSpace(fitted.mean, fitted.axes, fitted.variances, fitted.noise_variance, threshold)
 
 

@@ -148,4 +148,4 @@ def picture_values(path: Path) -> NDArray[np.float32]:
     Raises:
         DataError: It cannot be read.
     """
-    return np.stack([sitk.GetArrayViewFromImage(channel) for channel in read_channels(path, spatial_dims=2)])
+    return np.stack([sitk.GetArrayFromImage(channel) for channel in read_channels(path, spatial_dims=2)])

@@ -108,7 +108,7 @@ def broken_rules(colours: NDArray[np.float32], codes: Collection[str] | None = N
             continue
         value = rule.measure(seen, grey)
         if value < rule.lowest:
-            broken[code] = f"{rule.words} is {value:.3g}, a radiograph has at least {rule.lowest:g}"
+            broken[code] = f"{rule.words} is {value:.3g}, expected at least {rule.lowest:g}"
         elif value > rule.highest:
-            broken[code] = f"{rule.words} is {value:.3g}, a radiograph has at most {rule.highest:g}"
+            broken[code] = f"{rule.words} is {value:.3g}, expected at most {rule.highest:g}"
     return broken

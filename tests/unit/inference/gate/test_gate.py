@@ -43,7 +43,7 @@ def test_a_known_image_passes(picture):
 def test_rules_of_radiographs_see_the_file_s_own_colours(picture):
     (warning,) = _gate(picture, "xray_colour").check_images("xray", _channels(picture), [picture], FLAT)
     assert warning.code == "xray_colour"
-    assert warning.message.endswith("a radiograph has at most 8 (a.png)")
+    assert warning.message.endswith("expected at most 8 (a.png)")
 
 
 def test_rules_that_the_training_images_break_are_not_applied(picture):
