@@ -74,4 +74,5 @@ class MeanOfNetworks:
         """Return logits whose probabilities are the mean of those of the networks."""
         if self.networks == 1:
             return self._collected
-        return {name: self.links[name].logits(total / self.networks) for name, total in self._collected.items()}
+        means = {name: np.divide(total, self.networks, dtype=np.float32) for name, total in self._collected.items()}
+        return {name: self.links[name].logits(mean) for name, mean in means.items()}

@@ -216,8 +216,8 @@ class Predictor:
         sets_of_axes = mirrorings(spatial_dims) if self.window.flips else [()]
         members = len(networks) * len(sets_of_axes)
         collectors = [self._spread(inputs, keep_voxels=keep_voxels) for inputs in batch]
-        heads = {**self.segmentation_heads, **self.classification_heads}
-        links = {name: Link.of(head) for name, head in heads.items()}
+        links = {name: Link.of(head) for name, head in self.segmentation_heads.items()}
+        links |= {name: Link.of(head) for name, head in self.classification_heads.items()}
         means = [MeanOfNetworks(links, len(networks)) for _ in batch]
         features: list[list[dict[str, NDArray[np.float32]]]] = [[] for _ in batch]
         for network in networks:

@@ -1,0 +1,25 @@
+"""A classification head whose logits are divided by a temperature."""
+
+from torch import Tensor
+
+from medweave.models.features import Features
+from medweave.models.heads.head import ClassificationHead
+
+
+class TemperedHead(ClassificationHead):
+    """Softens the answers of a head (Guo et al., ICML 2017), so that the network itself holds its calibration.
+
+    Args:
+        head: The head.
+        temperature: Divides its logits.
+    """
+
+    def __init__(self, head: ClassificationHead, *, temperature: float) -> None:
+        super().__init__()
+        self.head = head
+        self.temperature = temperature
+
+    def forward(self, features: Features) -> Tensor:
+        """Return the divided logits (B, classes)."""
+        logits: Tensor = self.head(features)
+        return logits / self.temperature
