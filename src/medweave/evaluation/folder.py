@@ -86,7 +86,13 @@ def _segmentation_results(found: Judgement) -> dict[str, SegmentationResults]:
 
 def _classification_results(found: Judgement) -> dict[str, ClassificationResults]:
     return {
-        head: ClassificationResults(info.classes, info.multi_label, cases, found.images)
+        head: ClassificationResults(
+            info.classes,
+            info.multi_label,
+            cases,
+            found.images,
+            explained=[case for case in found.explained if case.head == head],
+        )
         for head, info in found.classification_heads.items()
         if (cases := [case for case in found.classified if case.head == head])
     }

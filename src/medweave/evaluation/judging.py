@@ -13,7 +13,8 @@ from medweave.data.index import DatasetIndex
 from medweave.evaluation.agreement import MeasuredCase
 from medweave.evaluation.classification import ClassifiedCase
 from medweave.evaluation.evaluator import CaseScores, score_case
-from medweave.evaluation.report.classification import CaseImage
+from medweave.evaluation.explaining import explain_hardest
+from medweave.evaluation.report.classification import CaseImage, ExplainedCase
 from medweave.evaluation.report.segmentation import CaseFiles
 from medweave.evaluation.shortcut import Control, controlled_cases
 from medweave.inference.prediction import ClassificationHeadInfo, Prediction, SegmentationHeadInfo
@@ -38,6 +39,7 @@ class Judgement:
         images: The first image of each case in `classified`.
         measured: Measurements of each case, of a model that measures.
         controlled: Answers of the network to each case with a masked region, under each control for shortcuts.
+        explained: The hardest cases of each classification head, with where the network looked.
     """
 
     segmentation_heads: Mapping[str, SegmentationHeadInfo]
@@ -48,6 +50,7 @@ class Judgement:
     images: dict[str, CaseImage] = field(default_factory=dict)
     measured: list[MeasuredCase] = field(default_factory=list)
     controlled: dict[Control, list[ClassifiedCase]] = field(default_factory=dict)
+    explained: list[ExplainedCase] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,7 @@ def judge(
         if shortcut_control:
             _judge_without_regions(found, predictor, case, prediction, truth=truth)
         on_progress(done, len(judged))
+    found.explained.extend(explain_hardest(predictor, judged, found.classified, predictions))
     if shortcut_control and not found.controlled:
         raise DataError(
             "no case has a masked region for the control of shortcuts",

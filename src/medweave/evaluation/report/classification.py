@@ -14,13 +14,15 @@ from medweave.evaluation.classification import PATTERN_METRICS, ClassifiedCase, 
 from medweave.evaluation.shortcut import CONTROL_METRICS
 from medweave.figures.confusion import confusion_figure
 from medweave.figures.overlay import overlay_figure
-from medweave.figures.page import save_and_embed
+from medweave.figures.page import png_to_data_uri, save_and_embed
 from medweave.figures.reliability import reliability_figure
 from medweave.figures.threshold_curves import precision_recall_figure, roc_figure
 from medweave.preprocessing.geometry import Grid, to_array
 from medweave.preprocessing.readers.medical import read_channels
 
 MAX_ERRORS = 6
+#: Cases of a head whose attention is shown.
+MAX_EXPLAINED = 4
 CONTROL_LABELS = {
     "whole_image": "whole image",
     "region_alone": "masked region alone",
@@ -96,6 +98,25 @@ class CaseImage:
 
 
 @dataclass(frozen=True)
+class ExplainedCase:
+    """Where the network looked in a case.
+
+    Attributes:
+        case_id: The case.
+        head: Classification head.
+        class_name: Class that the attention speaks for, the likeliest.
+        inside: Share of the attention that lies in what each segmentation head found.
+        pictures: The attention over an image of each input that the case has.
+    """
+
+    case_id: str
+    head: str
+    class_name: str
+    inside: Mapping[str, float]
+    pictures: Sequence[Path]
+
+
+@dataclass(frozen=True)
 class ClassificationResults:
     """What an evaluation found for a classification head.
 
@@ -104,12 +125,14 @@ class ClassificationResults:
         multi_label: Whether a case may have several classes, or none.
         cases: At least one.
         images: One of each case, by case_id.
+        explained: Cases in which it is known where the network looked.
     """
 
     classes: Sequence[str]
     multi_label: bool
     cases: Sequence[ClassifiedCase]
     images: Mapping[str, CaseImage]
+    explained: Sequence[ExplainedCase] = ()
 
 
 def classification_section(
@@ -144,6 +167,7 @@ def classification_section(
         "errors": [
             _error(figures, name, found, answers, position) for position in confident_errors(answers)[:MAX_ERRORS]
         ],
+        "attention": _attention(figures, name, found, answers),
         "rows": table.to_dict(orient="records"),
     }
 
@@ -159,6 +183,13 @@ def confident_errors(answers: Answers) -> list[int]:
     sureness = np.where(answers.predicted, answers.probabilities, 1 - answers.probabilities)
     worst = np.where(wrong, sureness, 0).max(axis=1)
     return [int(position) for position in np.argsort(-worst, kind="stable") if wrong[position].any()]
+
+
+def hardest_cases(answers: Answers) -> list[int]:
+    """Return the positions of all cases: the wrong answers, the surest first, then the right ones, the surest last."""
+    wrong = confident_errors(answers)
+    of_truth = np.where(answers.truth, answers.probabilities, 1 - answers.probabilities).min(axis=1)
+    return [*wrong, *(int(position) for position in np.argsort(of_truth, kind="stable") if position not in wrong)]
 
 
 def _figures(name: str, answers: Answers, summary: Mapping[str, Any]) -> dict[str, tuple[str, Figure]]:
@@ -197,19 +228,9 @@ def _error(
     """Draw a case that was answered wrong, reading its image anew so that only one is in memory."""
     case = found.cases[position]
     chosen = [name for name, is_chosen in zip(answers.classes, answers.predicted[position], strict=True) if is_chosen]
-    image = found.images[case.case_id]
-    pixels = read_channels(image.path, spatial_dims=image.spatial_dims, colour="grey")[0]
-    picture = overlay_figure(
-        to_array(pixels),
-        None,
-        spacing_mm=pixels.GetSpacing(),
-        orientation=Grid.of(pixels).orientation,
-        structures={},
-        title=case.case_id,
-    )
     return {
         "case_id": case.case_id,
-        "picture": save_and_embed(picture, figures / f"{head}_error_{case.case_id}.png"),
+        "picture": save_and_embed(_picture(found, case.case_id), figures / f"{head}_error_{case.case_id}.png"),
         "probabilities": [
             {
                 "name": name,
@@ -220,3 +241,35 @@ def _error(
             for name in answers.classes
         ],
     }
+
+
+def _picture(found: ClassificationResults, case_id: str) -> Figure:
+    image = found.images[case_id]
+    pixels = read_channels(image.path, spatial_dims=image.spatial_dims, colour="grey")[0]
+    return overlay_figure(
+        to_array(pixels),
+        None,
+        spacing_mm=pixels.GetSpacing(),
+        orientation=Grid.of(pixels).orientation,
+        structures={},
+        title=case_id,
+    )
+
+
+def _attention(figures: Path, head: str, found: ClassificationResults, answers: Answers) -> list[dict[str, object]]:
+    """Return picture and attention of the hardest of the explained cases."""
+    explained = {case.case_id: case for case in found.explained}
+    hardest = [
+        found.cases[position] for position in hardest_cases(answers) if found.cases[position].case_id in explained
+    ]
+    return [
+        {
+            "case_id": case.case_id,
+            "class_name": explained[case.case_id].class_name,
+            "truth": ", ".join(case.truth) or "none",
+            "inside": explained[case.case_id].inside,
+            "picture": save_and_embed(_picture(found, case.case_id), figures / f"{head}_explained_{case.case_id}.png"),
+            "overlays": [png_to_data_uri(path.read_bytes()) for path in explained[case.case_id].pictures],
+        }
+        for case in hardest[:MAX_EXPLAINED]
+    ]

@@ -7,17 +7,19 @@ from medweave.evaluation.classification import ClassifiedCase, summarise_classif
 from medweave.evaluation.report.classification import (
     CaseImage,
     ClassificationResults,
+    ExplainedCase,
     class_metric_meanings,
     classification_section,
     confident_errors,
+    hardest_cases,
 )
 
 
-def _section(folder, cases, *, classes, multi_label=False, spatial_dims=2, control=None):
+def _section(folder, cases, *, classes, multi_label=False, spatial_dims=2, control=None, explained=()):
     image = sitk.GetImageFromArray(np.random.default_rng(0).random((6,) * spatial_dims).astype(np.float32))
     sitk.WriteImage(image, str(folder / "image.nii.gz"))
     images = {case.case_id: CaseImage(folder / "image.nii.gz", spatial_dims) for case in cases}
-    found = ClassificationResults(classes, multi_label, cases, images)
+    found = ClassificationResults(classes, multi_label, cases, images, explained)
     summary = summarise_classification(cases, classes=classes, multi_label=multi_label, n_part_cases=len(cases))
     summary |= {"shortcut_control": control} if control else {}
     return classification_section(folder / "figures", "grade", found, summary)
@@ -85,3 +87,25 @@ def test_the_control_of_shortcuts_is_shown_where_there_is_one(tmp_path):
         ("masked region alone", {"accuracy": 2}),
         ("all but the masked region", {"accuracy": 3}),
     ]
+
+
+def test_right_answers_follow_the_errors_the_least_sure_first():
+    truth = np.array([[True, False], [True, False], [False, True], [False, True]])
+    probabilities = np.array([[0.9, 0.1], [0.1, 0.9], [0.4, 0.6], [0.6, 0.4]])
+    answers = Answers(("a", "b"), multi_label=False, truth=truth, probabilities=probabilities)
+    assert hardest_cases(answers) == [1, 3, 2, 0]
+
+
+def test_attention_stands_beside_the_picture_of_the_hardest_explained_cases(tmp_path):
+    names = [f"c{number}" for number in range(6)]
+    cases = [_case(name, ("low",), {"low": 0.1 * place, "high": 1 - 0.1 * place}) for place, name in enumerate(names)]
+    (tmp_path / "overlay.png").write_bytes(b"picture")
+    explained = [
+        ExplainedCase(name, "grade", "high", {"lungs": 0.5}, [tmp_path / "overlay.png"]) for name in reversed(names[1:])
+    ]
+    section = _section(tmp_path, cases, classes=("low", "high"), explained=explained)
+    assert [case["case_id"] for case in section["attention"]] == ["c1", "c2", "c3", "c4"]
+    first = section["attention"][0]
+    assert (first["class_name"], first["truth"], first["inside"]) == ("high", "low", {"lungs": 0.5})
+    assert first["overlays"] == ["data:image/png;base64,cGljdHVyZQ=="]
+    assert (tmp_path / "figures/grade_explained_c1.png").is_file()
