@@ -27,6 +27,7 @@ COMMANDS: dict[str, str] = {
     "train": "Train a recipe on a data folder.",
     "evaluate": "Measure a trained model on its test part or on other data.",
     "predict": "Segment images with a trained model.",
+    "export": "Make a bundle that predicts without PyTorch.",
     "compare": "Compare runs on the same cases.",
     "download": "Fetch a public data set.",
     "kaggle": "Train at Kaggle and bring the run back.",

@@ -1,5 +1,6 @@
 """Writing files so that a crash leaves the old one or the new one, never half of one."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -20,23 +21,23 @@ def atomic_path(path: Path) -> Iterator[Path]:
         path: Final file; its suffixes are kept on the temporary one, for writers that choose a format by suffix.
 
     Raises:
-        RunError: The folder cannot be written.
+        RunError: The folder cannot be written, or the disk is full.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=".writing-", suffix="".join(path.suffixes[-2:]), dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            temporary.chmod(0o644)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
     except OSError as error:
         raise RunError(
             "cannot write", where=path, got=why_not_a_folder(error), fix="free space, or choose a writable folder."
         ) from error
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -66,6 +67,12 @@ def read_json(path: Path) -> Any:
         raise DataError("not a JSON file", where=path, got=error, fix="restore or rewrite the file.") from error
 
 
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def why_not_a_folder(error: OSError) -> str | None:
     """Say why a folder could not be made or listed."""
     if isinstance(error, FileExistsError | NotADirectoryError):
@@ -84,6 +91,27 @@ def new_output_folder(folder: Path) -> Iterator[None]:
         shutil.rmtree(folder, ignore_errors=True)
         if was_there:
             folder.mkdir(exist_ok=True)
+        raise
+
+
+@contextmanager
+def completed_folder(folder: Path) -> Iterator[Path]:
+    """Yield a new folder beside `folder` that takes its place when the block ends well, and else is removed.
+
+    Raises:
+        RunError: `folder` holds files, or its parent cannot be written.
+    """
+    was_there = folder.is_dir()
+    claim_output_folder(folder)
+    temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder.parent))
+    try:
+        yield temporary
+        temporary.chmod(0o755)
+        temporary.replace(folder)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if not was_there:
+            folder.rmdir()
         raise
 
 

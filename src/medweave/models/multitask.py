@@ -69,7 +69,7 @@ class MultiTaskModel(nn.Module):
                 pyramids[name] = self._empty_pyramid(name, image)
                 continue
             pyramid = self.encoders[name](image if rows is None else image[rows])
-            pyramids[name] = [_spread(level, rows, len(image)) for level in pyramid]
+            pyramids[name] = [_spread(level, rows, image.shape[0]) for level in pyramid]
         return pyramids
 
     def answer(
@@ -84,8 +84,8 @@ class MultiTaskModel(nn.Module):
                 continue
             output: SegmentationOutput = head(pyramid if rows is None else [level[rows] for level in pyramid])
             segmentations[name] = SegmentationOutput(
-                logits=[_spread(level, rows, len(flags)) for level in output.logits],
-                decoded=_spread(output.decoded, rows, len(flags)),
+                logits=[_spread(level, rows, flags.shape[0]) for level in output.logits],
+                decoded=_spread(output.decoded, rows, flags.shape[0]),
             )
         features = Features(pyramids, segmentations, present)
         return {

@@ -3,7 +3,16 @@ from pathlib import Path
 import pytest
 
 from medweave.core.errors import DataError, RunError
-from medweave.core.files import atomic_path, claim_output_folder, new_output_folder, read_json, write_json, write_text
+from medweave.core.files import (
+    atomic_path,
+    claim_output_folder,
+    completed_folder,
+    file_sha256,
+    new_output_folder,
+    read_json,
+    write_json,
+    write_text,
+)
 
 
 def _crash_while_writing(path: Path) -> None:
@@ -86,6 +95,12 @@ def test_filled_output_folder_is_refused(tmp_path: Path) -> None:
     assert (tmp_path / "kept.txt").is_file()
 
 
+def _crash_while_completing(path):
+    with completed_folder(path) as folder:
+        (folder / "part").write_text("half")
+        raise KeyboardInterrupt
+
+
 @pytest.mark.parametrize("was_there", [False, True])
 def test_a_new_folder_is_as_it_was_after_a_failure_and_keeps_what_a_success_wrote(
     tmp_path: Path, was_there: bool
@@ -111,3 +126,44 @@ def test_file_in_place_of_the_output_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(RunError, match=r"cannot use the output folder .*a file in the place of a folder"):
         claim_output_folder(tmp_path / "file")
+
+
+def test_a_folder_is_there_only_when_it_is_complete(tmp_path):
+    with completed_folder(tmp_path / "bundle") as folder:
+        (folder / "part").write_text("whole")
+        assert not list((tmp_path / "bundle").iterdir())
+    assert (tmp_path / "bundle" / "part").read_text() == "whole"
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+
+
+def _crash_while_completing(path):
+    with completed_folder(path) as folder:
+        (folder / "part").write_text("half")
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("was_there", [True, False])
+def test_a_failure_leaves_the_place_of_a_folder_as_it_was(was_there, tmp_path):
+    if was_there:
+        (tmp_path / "bundle").mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        _crash_while_completing(tmp_path / "bundle")
+    assert [path.name for path in tmp_path.iterdir()] == (["bundle"] if was_there else [])
+    assert not was_there or not list((tmp_path / "bundle").iterdir())
+
+
+def test_a_file_has_the_hash_of_its_bytes(tmp_path):
+    (tmp_path / "file").write_bytes(b"abc")
+    assert file_sha256(tmp_path / "file").startswith("ba7816bf8f01cfea414140de5dae2223")
+
+
+def _write_on_a_full_disk(path: Path) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text("half")
+        raise OSError(28, "No space left on device")
+
+
+def test_an_error_of_the_disk_while_writing_is_told_with_the_file_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"cannot write \(.*a\.txt\): got No space left on device"):
+        _write_on_a_full_disk(tmp_path / "a.txt")
+    assert list(tmp_path.iterdir()) == []

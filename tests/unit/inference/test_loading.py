@@ -1,15 +1,22 @@
+import hashlib
 import sys
 
 import pytest
 
-from medweave.core.errors import DependencyError, RunError
+from medweave.core.errors import DependencyError, RunError, UsageError
 from medweave.inference import loading
+from medweave.inference.backends.onnx import OnnxBackend
 from medweave.inference.backends.torch import TorchBackend
-from medweave.inference.loading import load_predictor
+from medweave.inference.loading import load_predictor, read_facts
+from medweave.runs.folder import RunFolder
 
 
 def test_a_run_is_loaded_with_its_own_network(tiny_run):
     assert isinstance(load_predictor(tiny_run).backend, TorchBackend)
+
+
+def test_a_bundle_is_loaded_with_its_graph(bundle):
+    assert isinstance(load_predictor(bundle.path, provider="cpu").backend, OnnxBackend)
 
 
 def test_a_folder_that_holds_no_model_is_refused(tmp_path):
@@ -17,8 +24,29 @@ def test_a_folder_that_holds_no_model_is_refused(tmp_path):
         load_predictor(tmp_path)
 
 
-def test_a_run_without_pytorch_is_refused_with_the_extra_that_brings_it(tiny_run, monkeypatch):
+def test_a_provider_for_a_run_is_refused(tiny_run):
+    with pytest.raises(UsageError, match="a provider is for bundles"):
+        load_predictor(tiny_run, provider="cuda")
+
+
+@pytest.mark.parametrize(
+    ("package", "module", "extra"),
+    [("torch", loading.RUN_LOADER, "train"), ("onnxruntime", "medweave.inference.backends.onnx", "runtime")],
+)
+def test_what_runs_the_network_is_named_where_it_is_not_installed(
+    package, module, extra, tiny_run, bundle, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.delitem(sys.modules, module, raising=False)
+    with pytest.raises(DependencyError, match=rf"'{package}', which is not installed. Fix: .*'medweave\[{extra}\]'"):
+        load_predictor(tiny_run if package == "torch" else bundle.path)
+
+
+def test_facts_are_read_without_loading(tiny_run, bundle, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
-    monkeypatch.delitem(sys.modules, loading.RUN_LOADER, raising=False)
-    with pytest.raises(DependencyError, match=r"'torch', which is not installed. Fix: pip install 'medweave\[train\]'"):
-        load_predictor(tiny_run)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    of_run, of_bundle = read_facts(tiny_run), read_facts(bundle.path)
+    assert (of_run.kind, of_run.layout.name) == ("run", "msd")
+    assert of_run.sha256 == hashlib.sha256(RunFolder(tiny_run).weights.read_bytes()).hexdigest()
+    assert (of_bundle.kind, of_bundle.layout.name) == ("bundle", "msd")
+    assert of_bundle.sha256 == hashlib.sha256((bundle.path / "model.onnx").read_bytes()).hexdigest()

@@ -1,0 +1,25 @@
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from medweave.inference.bundle import read_description
+from medweave.inference.bundle_description import BundleDescription
+
+
+def test_a_description_comes_back_from_its_json(bundle):
+    description = read_description(bundle.path)
+    text = json.dumps(description.model_dump(mode="json"))
+    assert BundleDescription.model_validate(json.loads(text)) == description
+
+
+def test_the_preprocessing_is_the_preprocessor_of_the_training(bundle):
+    source = read_description(bundle.path).inputs["mri"]
+    assert source.preprocessor.intensity.method == "none"
+    assert source.preprocessor.to_json() == json.loads(bundle.description.read_text())["inputs"]["mri"]["preprocessor"]
+
+
+def test_an_unknown_key_is_refused(bundle):
+    content = json.loads(bundle.description.read_text())
+    with pytest.raises(ValidationError, match="Extra inputs"):
+        BundleDescription.model_validate({**content, "inptus": {}})
