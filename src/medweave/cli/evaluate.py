@@ -19,7 +19,7 @@ STRUCTURE_METRICS = {
     "nsd_2mm": ("NSD 2 mm", ".3f"),
     "hd95_mm": ("HD95 mm", ".2f"),
     "assd_mm": ("ASSD mm", ".2f"),
-    "volume_error_ml": ("volume error mL", "+.2f"),
+    "volume_error_ml": ("volume error", "+.2f"),
 }
 CLASS_METRICS = {
     "accuracy": "accuracy",
@@ -98,7 +98,8 @@ def _add_structures(table: Table, heads: Mapping[str, Any]) -> None:
             for metric, (label, form) in STRUCTURE_METRICS.items():
                 is_first = metric == next(iter(STRUCTURE_METRICS))
                 names = (head, structure) if is_first else ("", "")
-                table.add_row(*names, label, *_cells(found[metric], form), f"{found[metric]['worst']:{form}}")
+                unit = f" {facts['volume_unit']}" if metric == "volume_error_ml" else ""
+                table.add_row(*names, label + unit, *_cells(found[metric], form), f"{found[metric]['worst']:{form}}")
             table.add_section()
 
 

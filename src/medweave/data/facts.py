@@ -131,7 +131,7 @@ class LabelMapFacts:
     @property
     def unit(self) -> str:
         """Unit of the volumes."""
-        return "mL" if self.grid.spatial_dims == 3 else "cm²"
+        return self.grid.volume_unit
 
 
 @dataclass(frozen=True)

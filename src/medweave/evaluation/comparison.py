@@ -145,7 +145,7 @@ def _require_one_truth(tables: Mapping[str, pd.DataFrame]) -> None:
             raise DataError(
                 f"runs {reference!r} and {name!r} were judged against different truths",
                 where=f"case {other.index[differs][0][-1]}",
-                got=f"true volumes {volumes_ml[0]:g} and {volumes_ml[1]:g} mL",
+                got=f"true volumes {volumes_ml[0]:g} and {volumes_ml[1]:g} mL (of 2D images cm²)",
                 fix="evaluate both on one data folder.",
             )
 

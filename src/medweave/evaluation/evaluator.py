@@ -24,12 +24,14 @@ class StructureScores:
         missed: Whether there is something to find and nothing was predicted.
         truth_ml: True volume (in 2D: area in square centimetres).
         predicted_ml: Predicted volume (in 2D: area in square centimetres).
+        volume_unit: Unit of both and of the errors of volume, "mL" or "cm²".
     """
 
     metrics: Mapping[str, float]
     missed: bool
     truth_ml: float
     predicted_ml: float
+    volume_unit: str
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ def score_case(
             missed=pair.is_missed,
             truth_ml=pair.truth_ml,
             predicted_ml=pair.predicted_ml,
+            volume_unit=grid.volume_unit,
         )
     return scores
 
@@ -96,6 +99,7 @@ def per_case_table(scores: Sequence[CaseScores]) -> pd.DataFrame:
                 "missed": found.missed,
                 "truth_ml": found.truth_ml,
                 "predicted_ml": found.predicted_ml,
+                "volume_unit": found.volume_unit,
             }
             for case in scores
             for structure, found in case.structures.items()
@@ -123,6 +127,7 @@ def summarise_segmentation(cases: Sequence[CaseScores], *, n_part_cases: int, se
     dice = cluster_bootstrap_mean([case_dice(case) for case in cases], subjects, seed=seed)
     return {
         **facts,
+        "volume_unit": next(iter(cases[0].structures.values())).volume_unit,
         "mean_dice": {"mean": dice.mean, "ci95": dice.ci95, "n": dice.n},
         "structures": {
             structure: _summarise_structure([case.structures[structure] for case in cases], subjects, seed=seed)

@@ -52,6 +52,11 @@ class Grid:
         return float(np.prod([spacing / 10 for spacing in self.spacing_mm]))
 
     @property
+    def volume_unit(self) -> str:
+        """Unit of `voxel_volume_ml`."""
+        return "mL" if self.spatial_dims == 3 else "cm²"
+
+    @property
     def diagonal_mm(self) -> float:
         """Length of the diagonal from the first to the last voxel's far corners: the largest distance possible."""
         extent = np.multiply(self.size_voxels, self.spacing_mm)

@@ -19,6 +19,7 @@ SUMMARY = {
             "kind": "segmentation",
             "n_cases": 15,
             "n_without_truth": 2,
+            "volume_unit": "cm²",
             "mean_dice": METRIC,
             "structures": {"left_atrium": dict.fromkeys(command.STRUCTURE_METRICS, METRIC) | {"missed": 1}},
         }

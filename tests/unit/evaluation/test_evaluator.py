@@ -80,3 +80,15 @@ def test_per_case_table_has_a_row_a_structure():
 
 def test_case_dice_is_the_mean_over_structures():
     assert case_dice(_case("c1", "s1", _label_map(right=False))) == 0.5
+
+
+@pytest.mark.parametrize(("axes", "unit", "volume"), [(3, "mL", 0.064), (2, "cm²", 0.08)])
+def test_volumes_have_their_unit_and_areas_theirs(axes, unit, volume):
+    flat = Grid((8, 8), (1.0, 1.0), (0.0, 0.0), (1, 0, 0, 1))
+    label_map = np.zeros((8,) * axes, np.uint8)
+    label_map[(slice(1, 5), slice(2, 4), slice(2, 6))[:axes]] = 1
+    scores = score_case(label_map, label_map, structures={"left": 1}, grid=GRID if axes == 3 else flat)
+    cases = [CaseScores("c1", "s1", "heart", scores)]
+    assert (scores["left"].truth_ml, scores["left"].volume_unit) == (pytest.approx(volume), unit)
+    assert per_case_table(cases)["volume_unit"].tolist() == [unit]
+    assert summarise_segmentation(cases, n_part_cases=1)["volume_unit"] == unit

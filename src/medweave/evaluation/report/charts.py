@@ -15,11 +15,12 @@ JITTER = 0.16
 MISSED_COLOUR = "#c1121f"
 
 
-def distribution_figure(table: pd.DataFrame, *, metrics: Sequence[str] = CHARTED_METRICS) -> Figure:
+def distribution_figure(table: pd.DataFrame, *, unit: str, metrics: Sequence[str] = CHARTED_METRICS) -> Figure:
     """Draw boxes (median, quartiles, whiskers to 1.5 times their distance) with every case as a point.
 
     Args:
         table: Rows of per_case.csv of one head.
+        unit: Of its volumes.
         metrics: Columns to draw, a panel each.
     """
     structures = list(dict.fromkeys(table["structure"]))
@@ -28,7 +29,7 @@ def distribution_figure(table: pd.DataFrame, *, metrics: Sequence[str] = CHARTED
     figure = new_figure(11.0, 3.4 * rows)
     panels = np.atleast_1d(figure.subplots(rows, columns)).ravel()
     for axes, metric in zip(panels, metrics, strict=False):
-        style_axes(axes, title=metric_label(metric))
+        style_axes(axes, title=metric_label(metric, unit=unit))
         _set_limits(axes, table, metric)
         for position, structure in enumerate(structures):
             _draw_structure(axes, table[table["structure"] == structure], metric, position)
@@ -41,8 +42,14 @@ def distribution_figure(table: pd.DataFrame, *, metrics: Sequence[str] = CHARTED
     return figure
 
 
-def metric_label(metric: str) -> str:
-    """Return a metric's name for people: "hd95_mm" is "HD95 (mm)"."""
+def metric_label(metric: str, *, unit: str = "") -> str:
+    """Return a metric's name for people: "hd95_mm" is "HD95 (mm)".
+
+    Args:
+        metric: Name of the metric.
+        unit: Of volumes, "mL" or in 2D "cm²"; "" leaves it out.
+    """
+    of_volumes = f" ({unit})" if unit else ""
     labels = {
         "dice": "Dice",
         "iou": "IoU",
@@ -51,8 +58,8 @@ def metric_label(metric: str) -> str:
         "hd95_mm": "HD95 (mm)",
         "assd_mm": "ASSD (mm)",
         "nsd_2mm": "NSD at 2 mm",
-        "volume_error_ml": "Volume error (mL)",
-        "absolute_volume_error_ml": "Absolute volume error (mL)",
+        "volume_error_ml": f"Volume error{of_volumes}",
+        "absolute_volume_error_ml": f"Absolute volume error{of_volumes}",
     }
     return labels.get(metric, metric)
 

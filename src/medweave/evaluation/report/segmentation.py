@@ -73,12 +73,14 @@ def segmentation_section(
         found: Its results.
         summary: Its part of summary.json.
     """
-    table = found.table.sort_values("dice", kind="stable")
+    table, unit = found.table.sort_values("dice", kind="stable"), summary["volume_unit"]
     return {
         "name": name,
         "summary": summary,
-        "columns": [(metric, metric_label(metric)) for metric in TABLE_COLUMNS],
-        "distribution": save_and_embed(distribution_figure(found.table), figures / f"{name}_distribution.png"),
+        "columns": [(metric, metric_label(metric, unit=unit)) for metric in TABLE_COLUMNS],
+        "distribution": save_and_embed(
+            distribution_figure(found.table, unit=unit), figures / f"{name}_distribution.png"
+        ),
         "mosaic": save_and_embed(_mosaic(name, found), figures / f"{name}_sample_overlays.png"),
         "cases": [_case(figures, name, rank, case_id, found) for rank, case_id in ranked_cases(found.table).items()],
         "rows": table.to_dict(orient="records"),

@@ -24,8 +24,8 @@ def _table(n_cases=6, structures=("left", "right")):
 
 
 def test_every_case_is_a_point():
-    axes = distribution_figure(_table()).axes
-    assert [panel.get_title(loc="left") for panel in axes] == ["Dice", "NSD at 2 mm", "HD95 (mm)", "Volume error (mL)"]
+    axes = distribution_figure(_table(), unit="cm²").axes
+    assert [panel.get_title(loc="left") for panel in axes] == ["Dice", "NSD at 2 mm", "HD95 (mm)", "Volume error (cm²)"]
     points = axes[0].collections
     assert sum(len(group.get_offsets()) for group in points) == 12
 
@@ -33,7 +33,7 @@ def test_every_case_is_a_point():
 def test_a_missed_structure_is_a_cross_at_the_edge_and_does_not_stretch_the_axis():
     table = _table()
     table.loc[0, ["missed", "dice", "hd95_mm"]] = [True, 0.0, 500.0]
-    panels = distribution_figure(table).axes
+    panels = distribution_figure(table, unit="mL").axes
     assert panels[0].get_ylim()[0] < 0  # Dice has its whole range
     assert panels[2].get_ylim()[1] < 7
     cross = panels[2].collections[1].get_offsets()
@@ -43,8 +43,10 @@ def test_a_missed_structure_is_a_cross_at_the_edge_and_does_not_stretch_the_axis
 def test_every_case_missed_or_only_one_case_is_drawn():
     table = _table(n_cases=1)
     table["missed"] = True
-    assert len(distribution_figure(table).axes) == 4
+    assert len(distribution_figure(table, unit="mL").axes) == 4
 
 
 def test_a_plug_in_metric_is_labelled_with_its_name():
     assert (metric_label("hd95_mm"), metric_label("my_metric")) == ("HD95 (mm)", "my_metric")
+    assert metric_label("volume_error_ml") == "Volume error"
+    assert metric_label("volume_error_ml", unit="cm²") == "Volume error (cm²)"
