@@ -68,7 +68,10 @@ def test_a_prediction_tells_measurements_and_the_diagnosis(study, medweave, tmp_
     assert result.code == 0, result.stderr
     assert "LV ejection fraction" in result.stdout
     rows = list(csv.DictReader((tmp_path / "new/predictions.csv").read_text(encoding="utf-8").splitlines()))
-    diagnoses = [float(row["probability"]) for row in rows if row["head"] == "diagnosis"]
-    assert len(diagnoses) == 12 * 5
-    assert sum(diagnoses) == pytest.approx(12, abs=1e-3)
-    assert {row["unit"] for row in rows if row["measurement"] == "lv_ejection_fraction"} == {"%"}
+    assert len(rows) == 12
+    columns = [name for name in rows[0] if name.startswith("prob_")]
+    assert len(columns) == 5
+    for row in rows:
+        assert sum(float(row[name]) for name in columns) == pytest.approx(1, abs=1e-4)
+        assert row["pred_class"] == max(columns, key=lambda name: float(row[name])).removeprefix("prob_")
+    assert "lv_ejection_fraction [%]" in rows[0]

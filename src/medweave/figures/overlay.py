@@ -1,6 +1,7 @@
 """An image in three planes with the outlines of its structures."""
 
 from collections.abc import Mapping
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ WIDTH_INCHES = 10.5
 MAX_HEIGHT_INCHES = 7.0
 TEXT_INCHES = 0.95
 HEAT_OPACITY = 0.7
+#: Of the title, bold in 11 points.
+LINE_INCHES, CHARACTERS_PER_INCH = 0.19, 10.5
 
 
 def overlay_figure(
@@ -40,7 +43,7 @@ def overlay_figure(
         spacing_mm: Of each axis.
         orientation: Header code of the axes, "" in 2D.
         structures: Value of each structure.
-        title: Above the planes.
+        title: Above the planes, broken into lines where it is too long.
         heat: Values from 0 to 1 of the same shape, laid over the image, or None.
     """
     centre = middle_voxel(image.shape) if label_map is None else mask_centre(label_map)
@@ -50,7 +53,9 @@ def overlay_figure(
     widths_mm, heights_mm = zip(*(plane.extent_mm for plane in planes), strict=True)
     width_inches = WIDTH_INCHES if len(planes) > 1 else WIDTH_INCHES / 2
     height_inches = width_inches / sum(widths_mm) * max(heights_mm) + TEXT_INCHES
-    figure = new_figure(width_inches, min(height_inches, MAX_HEIGHT_INCHES), background=DARK)
+    lines = wrapped_lines(title, width_inches)
+    height_inches = min(height_inches, MAX_HEIGHT_INCHES) + LINE_INCHES * (len(lines) - 1)
+    figure = new_figure(width_inches, height_inches, background=DARK)
     # One scale for all planes: a centimetre is as long in each.
     panels = np.atleast_1d(figure.subplots(1, len(planes), width_ratios=widths_mm))
     low, high = display_window(image)
@@ -75,8 +80,14 @@ def overlay_figure(
         for axes, plane in zip(panels, labels, strict=True):
             _outline(axes, plane.values, structures)
         _add_legend(figure, structures)
-    figure.suptitle(title, color=ON_DARK, fontsize=11, fontweight="bold", x=0.012, ha="left")
+    figure.suptitle("\n".join(lines), color=ON_DARK, fontsize=11, fontweight="bold", x=0.012, ha="left")
     return figure
+
+
+def wrapped_lines(title: str, width_inches: float) -> list[str]:
+    """Break a title into lines that fit into a width."""
+    width = int(width_inches * CHARACTERS_PER_INCH)
+    return [part for line in title.splitlines() for part in wrap(line, width)] or [""]
 
 
 def structure_colour(position: int) -> str:

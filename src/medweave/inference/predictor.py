@@ -148,6 +148,11 @@ class Predictor:
         self.gate = gate
 
     @property
+    def has_members(self) -> bool:
+        """Whether several answers are averaged, whose spread can be told."""
+        return self.window.flips or isinstance(self.backend, EnsembleBackend)
+
+    @property
     def takes_whole_cases(self) -> bool:
         """Whether whole images pass the network, so that cases of equal sizes can share a batch.
 

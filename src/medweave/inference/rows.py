@@ -1,65 +1,106 @@
-"""Rows of predictions.csv: volumes of structures, probabilities of classes, measurements."""
+"""predictions.csv: a row a case."""
 
-import math
-from pathlib import Path
-from typing import TypedDict
+import csv
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TextIO
 
-from medweave.data.case import Case
-from medweave.inference.prediction import Prediction
-from medweave.inference.predictor import Predictor
+FIRST_COLUMNS = ("case_id", "image_path", "status")
+LAST_COLUMNS = ("missing_inputs", "warnings", "reason")
+#: How a unit is written in the name of a column.
+UNITS = {"mL": "ml", "cm²": "cm2"}
 
-COLUMNS = (
-    *("case_id", "image", "status", "head", "structure", "volume_ml"),
-    *("class", "probability", "measurement", "value", "unit", "reason"),
-)
-
-#: A row of predictions.csv; what does not belong to it is absent. (`class` is a word of the language.)
-PredictionRow = TypedDict(
-    "PredictionRow",
-    {
-        "case_id": str,
-        "image": Path,
-        "status": str,
-        "head": str,
-        "structure": str,
-        "volume_ml": float,
-        "class": str,
-        "probability": float,
-        "measurement": str,
-        "value": float | None,
-        "unit": str,
-        "reason": str,
-    },
-    total=False,
-)
+Record = Mapping[str, Any]
 
 
-def prediction_rows(prediction: Prediction, case: Case, predictor: Predictor) -> list[PredictionRow]:
-    """Return a row for each structure, each class and each measurement.
+class PredictionTable:
+    """The rows of some cases under common columns.
 
-    A measurement that could not be taken is None. The "volume" of a structure in 2D is its area in square centimetres.
+    The columns of a classification are true_class, pred_class, prob_CLASS (six decimals), entropy_bits and, with
+    several members, prob_sd_CLASS; of a segmentation STRUCTURE_ml (in 2D STRUCTURE_cm2) and STRUCTURE_ml_sd; of a
+    measurement its name and unit. Where several heads of a kind are answered, the name of the head is part of the
+    column's.
+
+    Args:
+        records: Of the cases; gone through once.
     """
-    done = PredictionRow(case_id=case.case_id, image=next(iter(case.images.values())), status="done")
-    rows: list[PredictionRow] = []
-    for head, found in prediction.segmentations.items():
-        of_head: PredictionRow = {**done, "image": predictor.image_path(case, head), "head": head}
-        unit = "mL" if found.label_map.GetDimension() == 3 else "cm²"
-        rows += [
-            {**of_head, "structure": structure, "volume_ml": round(volume, 4), "unit": unit}
-            for structure, volume in found.volumes_ml.items()
-        ]
-    for head, answer in prediction.classifications.items():
-        rows += [
-            {**done, "head": head, "class": name, "probability": round(probability, 6)}
-            for name, probability in answer.probabilities.items()
-        ]
-    rows += [
-        {
-            **done,
-            "measurement": entry.name,
-            "value": None if math.isnan(entry.value) else float(f"{entry.value:.6g}"),
-            "unit": entry.unit,
+
+    def __init__(self, records: Iterable[Record]) -> None:
+        self._classifications: dict[str, None] = {}
+        self._segmentations: dict[str, None] = {}
+        heads: list[Record] = []
+        columns: dict[str, None] = {}
+        for record in records:
+            self._classifications |= dict.fromkeys(record.get("classifications", ()))
+            self._segmentations |= dict.fromkeys(record.get("segmentations", ()))
+            shape = _shape(record)
+            if shape not in heads:
+                heads.append(shape)
+        for shape in heads:
+            columns |= dict.fromkeys(name for name, _ in self._answers(shape))
+        self.columns = (*FIRST_COLUMNS, *columns, *LAST_COLUMNS)
+
+    def row(self, record: Record) -> dict[str, Any]:
+        """Return the cells of a case; what does not belong to it is absent."""
+        return {
+            "case_id": record["case_id"],
+            "image_path": next(iter(record["images"].values()), ""),
+            "status": record["status"],
+            **dict(self._answers(record)),
+            "missing_inputs": " ".join(record.get("missing_inputs", ())),
+            "warnings": " ".join(f"{found['code']}({found['input_name']})" for found in record.get("warnings", ())),
+            "reason": record.get("reason", ""),
         }
-        for entry in prediction.measurements
-    ]
-    return rows
+
+    def write(self, records: Iterable[Record], stream: TextIO) -> None:
+        """Write the table, keeping one row in memory at a time."""
+        writer = csv.DictWriter(stream, self.columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        for record in records:
+            writer.writerow(self.row(record))
+
+    def _answers(self, record: Record) -> Iterator[tuple[str, Any]]:
+        for head, answer in record.get("classifications", {}).items():
+            of_head = f"_{head}" if len(self._classifications) > 1 else ""
+            yield f"true_class{of_head}", answer["true_class"]
+            yield f"pred_class{of_head}", answer["pred_class"]
+            for name, found in answer["classes"].items():
+                yield f"prob{of_head}_{name}", f"{found['probability']:.6f}"
+            for name, found in answer["classes"].items():
+                if "standard_deviation" in found:
+                    yield f"prob_sd{of_head}_{name}", f"{found['standard_deviation']:.6f}"
+            yield f"entropy_bits{of_head}", answer["entropy_bits"]
+        for head, answer in record.get("segmentations", {}).items():
+            of_head = f"{head}_" if len(self._segmentations) > 1 else ""
+            for name, found in answer["structures"].items():
+                column = f"{of_head}{name}_{UNITS[answer['unit']]}"
+                yield column, found["volume"]
+                if "standard_deviation" in found:
+                    yield f"{column}_sd", found["standard_deviation"]
+        for found in record.get("measurements", ()):
+            unit = f" [{found['unit']}]" if found["unit"] else ""
+            yield f"{found['name']}{unit}", "" if found["value"] is None else found["value"]
+
+
+def _shape(record: Record) -> Record:
+    """Return what decides the columns of a record, without its numbers, so that few differ."""
+    return {
+        "classifications": {
+            head: {
+                "true_class": "",
+                "pred_class": "",
+                "entropy_bits": "",
+                "classes": {name: dict.fromkeys(found, 0.0) for name, found in answer["classes"].items()},
+            }
+            for head, answer in record.get("classifications", {}).items()
+        },
+        "segmentations": {
+            head: {
+                "unit": answer["unit"],
+                "structures": {name: dict.fromkeys(found, 0.0) for name, found in answer["structures"].items()},
+            }
+            for head, answer in record.get("segmentations", {}).items()
+        },
+        "measurements": [
+            {"name": found["name"], "unit": found["unit"], "value": None} for found in record.get("measurements", ())
+        ],
+    }

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from medweave.figures.overlay import overlay_figure, structure_colour
+from medweave.figures.overlay import overlay_figure, structure_colour, wrapped_lines
 from medweave.figures.page import save_and_embed
 
 IMAGE = np.random.default_rng(0).normal(size=(20, 24, 12))
@@ -61,3 +61,25 @@ def test_a_2d_image_has_one_plane(tmp_path: Path) -> None:
 
 def test_structure_colours_repeat() -> None:
     assert structure_colour(0) == structure_colour(7)
+
+
+def test_a_long_title_is_broken_into_lines_that_fit() -> None:
+    title = "case 7\n" + ", ".join(f"class {number} 0.{number}" for number in range(9))
+    assert wrapped_lines("case 7", 5) == ["case 7"]
+    assert wrapped_lines("", 5) == [""]
+    lines = wrapped_lines(title, 5)
+    assert lines[0] == "case 7"
+    assert " ".join(lines[1:]) == title.splitlines()[1]
+    assert len(lines) == 4
+
+
+def test_the_whole_title_stands_inside_the_figure_and_above_the_planes() -> None:
+    picture = np.random.default_rng(0).normal(size=(40, 40))
+    title = "case 7\n" + ", ".join(f"a class of long name 0.{number}" for number in range(9))
+    figure = overlay_figure(picture, None, spacing_mm=(1.0, 1.0), orientation="", structures={}, title=title)
+    figure.draw_without_rendering()
+    words, planes = figure.texts[0].get_window_extent(), figure.axes[0].get_window_extent()
+    assert words.x0 >= 0
+    assert words.x1 <= figure.bbox.x1
+    assert words.y1 <= figure.bbox.y1
+    assert words.y0 >= planes.y1

@@ -40,7 +40,8 @@ def write_attention(
             orientation=Grid.of(image).orientation,
             structures=segmentation_heads[drawn].structures if drawn else {},
             title=f"{case.case_id}: attention for {answer.attention.class_name} "
-            f"({answer.probabilities[answer.attention.class_name]:.0%}){inside}",
+            f"({answer.probabilities[answer.attention.class_name]:.0%}){inside}"
+            + "".join(f"\ndoubtful {warning}" for warning in prediction.warnings),
             heat=heat,
         )
         path = folder / f"{case.case_id}_{head}_attention_{name}.png"

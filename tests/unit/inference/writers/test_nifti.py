@@ -1,10 +1,13 @@
+import resource
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from medweave.core.errors import RunError
 from medweave.data.case import Case
 from medweave.inference.prediction import Prediction, SegmentationHeadInfo, SegmentationPrediction
-from medweave.inference.writers.nifti import NiftiWriter, ProbabilityWriter
+from medweave.inference.writers.nifti import NiftiWriter, ProbabilityWriter, write_nifti
 from medweave.preprocessing.geometry import Grid, to_array, to_image
 
 GRID = Grid((7, 6, 5), (0.5, 1.5, 3.0), (3.0, -2.0, 7.0), (0.8, -0.6, 0, -0.6, -0.8, 0, 0, 0, 1))
@@ -46,6 +49,27 @@ def test_a_failed_write_leaves_no_file(prediction, tmp_path, monkeypatch):
         raise RuntimeError("disk full")
 
     monkeypatch.setattr(sitk, "WriteImage", fail)
-    with pytest.raises(RuntimeError, match="disk full"):
+    with pytest.raises(RunError, match=r"cannot write \(.*c1_heart\.nii\.gz\): got disk full"):
         _write(NiftiWriter, prediction, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def small_disk():
+    """No file may grow beyond 100 bytes, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("writer", [NiftiWriter, ProbabilityWriter])
+def test_a_full_disk_is_an_error_and_leaves_no_half_written_file(prediction, tmp_path, small_disk, writer):
+    with pytest.raises(RunError, match=r"cannot write .*c1_heart.*\.nii\.gz"):
+        _write(writer, prediction, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_pictures_without_a_third_axis_are_written_whole(tmp_path):
+    path = write_nifti(sitk.Image(5, 4, sitk.sitkUInt8) + 3, tmp_path / "flat.nii.gz")
+    assert to_array(sitk.ReadImage(str(path))).ravel().tolist() == [3] * 20
