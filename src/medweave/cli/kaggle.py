@@ -32,6 +32,7 @@ def push(
     kernel: Annotated[
         str | None, typer.Option(help="OWNER/NAME of the kernel; by default your account and the recipe's name.")
     ] = None,
+    gpu: Annotated[str | None, typer.Option(help="Kaggle's name of the accelerator; by default NvidiaTeslaT4.")] = None,
     install: Annotated[
         list[str] | None, typer.Option(help="What pip installs there instead of this version; may be repeated.")
     ] = None,
@@ -45,6 +46,7 @@ def push(
         output=output,
         data_folder=folder,
         kernel=kernel,
+        gpu=gpu or workflow.GPU,
         requirements=install or workflow.REQUIREMENTS,
         overrides=overrides or [],
         dry_run=dry_run,

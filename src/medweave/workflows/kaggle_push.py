@@ -17,6 +17,8 @@ from medweave.workflows.kaggle_pull import RUN_NAME
 
 #: What pip installs in the kernel, whose image brings a PyTorch for its GPU.
 REQUIREMENTS = (f"medweave[train]=={__version__}",)
+#: Kaggle's own choice is a P100, for which current builds of PyTorch have no kernels.
+GPU = "NvidiaTeslaT4"
 #: Longest title that Kaggle takes.
 MAX_TITLE = 50
 CODE_FILE = "train.py"
@@ -63,6 +65,7 @@ def run(
     output: Path,
     data_folder: str | None = None,
     kernel: str | None = None,
+    gpu: str = GPU,
     requirements: Sequence[str] = REQUIREMENTS,
     overrides: Sequence[str] = (),
     dry_run: bool = False,
@@ -75,6 +78,7 @@ def run(
         output: New folder for the kernel.
         data_folder: Folder inside the data set; None finds it by the recipe's layout.
         kernel: OWNER/NAME; None takes the account and the recipe's name (in a dry run the data set's owner).
+        gpu: Kaggle's name of the accelerator.
         requirements: What pip installs in the kernel.
         overrides: Each `dotted.key=value`; they become part of the kernel's recipe.
         dry_run: Only write the folder, which needs neither an account nor the network.
@@ -91,7 +95,7 @@ def run(
     kaggle = None if dry_run else Kaggle.connect()
     owner = kaggle.user if kaggle else data_set.partition("/")[0]
     kernel = check_name(kernel or f"{owner}/{_slug(f'medweave-{recipe.name}')}", of="kernel")
-    metadata = _metadata(kernel, data_set)
+    metadata = _metadata(kernel, data_set=data_set, gpu=gpu)
     claim_output_folder(output)
     train = ["recipe.yaml", "--data", data_set, "--output", RUN_NAME]
     train += ["--folder", data_folder] if data_folder else []
@@ -101,7 +105,7 @@ def run(
     return Push(output, kernel, kaggle.push(output) if kaggle else None)
 
 
-def _metadata(kernel: str, data_set: str) -> dict[str, object]:
+def _metadata(kernel: str, *, data_set: str, gpu: str) -> dict[str, object]:
     """Return what Kaggle wants to know of a kernel; it makes the address of the title."""
     title = kernel.partition("/")[2].replace("-", " ")
     if not 5 <= len(title) <= MAX_TITLE:
@@ -119,6 +123,7 @@ def _metadata(kernel: str, data_set: str) -> dict[str, object]:
         "kernel_type": "script",
         "is_private": True,
         "enable_gpu": True,
+        "machine_shape": gpu,
         "enable_tpu": False,
         "enable_internet": True,
         "dataset_sources": [data_set],

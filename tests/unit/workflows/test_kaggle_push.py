@@ -41,6 +41,7 @@ def test_a_dry_run_writes_what_kaggle_needs_without_client_account_or_network(
         "kernel_type": "script",
         "is_private": True,
         "enable_gpu": True,
+        "machine_shape": "NvidiaTeslaT4",
         "enable_tpu": False,
         "enable_internet": True,
         "dataset_sources": ["owner/heart"],
@@ -92,7 +93,7 @@ def test_a_push_belongs_to_the_account_and_leaves_no_credentials(
     fake_kaggle: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
-    push = kaggle_push.run("heart_small", data_set="owner/heart", output=tmp_path / "kernel")
+    push = kaggle_push.run("heart_small", data_set="owner/heart", output=tmp_path / "kernel", gpu="NvidiaTeslaL4")
 
     (sent,) = fake_kaggle.pushed
     assert push.kernel == sent["slug"] == "ada/medweave-heart-small"
@@ -101,6 +102,7 @@ def test_a_push_belongs_to_the_account_and_leaves_no_credentials(
     assert sent["text"] == (push.folder / "train.py").read_text(encoding="utf-8")
     assert sent["datasetDataSources"] == ["owner/heart"]
     assert (sent["enableGpu"], sent["enableInternet"], sent["isPrivate"]) == (True, True, True)
+    assert sent["machineShape"] == "NvidiaTeslaL4"
     written = "".join(path.read_text(encoding="utf-8") for path in push.folder.iterdir())
     assert fake_kaggle.key not in written + caplog.text + str(sent)
 
