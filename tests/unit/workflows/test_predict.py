@@ -323,7 +323,7 @@ def test_a_trained_run_predicts_files_and_studies_knows_its_images_and_doubts_ot
     assert np.array_equal(masks[0] == 1, probability[0] > 0.5)
     assert len(list((tmp_path / "study").glob("*_heart_overlay.png"))) == 6
     image = sitk.ReadImage(str(file))
-    other = sitk.GetImageFromArray(np.random.default_rng(0).normal(-1e4, 1, (24, 32, 32)).astype(np.float32))
+    other = sitk.GetImageFromArray(np.random.default_rng(0).normal(-1e4, 1, image.GetSize()[::-1]).astype(np.float32))
     other.CopyInformation(image)
     sitk.WriteImage(other, str(tmp_path / "noise.nii.gz"))
     report = predict.run(tiny_run, [tmp_path / "noise.nii.gz"], output=tmp_path / "noise", options=PLAIN)
