@@ -1,5 +1,7 @@
 """Random transforms of the intensities, of images alone, in units of the normalised image."""
 
+import math
+
 from monai.transforms import (
     RandAdjustContrastd,
     RandGaussianNoised,
@@ -46,6 +48,9 @@ def gamma(
     keys: SampleKeys, *, probability: Probability = 0.3, gamma_range: tuple[float, float] = (0.7, 1.5)
 ) -> Transform:
     """Raise the image, scaled to its own range, to a random power."""
+    low, high = gamma_range
+    if not 0 < low <= high < math.inf:
+        raise ValueError(f"gamma_range goes from a number above 0 to one that is not below it, got [{low:g}, {high:g}]")
     return RandAdjustContrastd(keys.images, prob=probability, gamma=gamma_range)
 
 

@@ -27,6 +27,8 @@ def flip(keys: SampleKeys, *, probability: Probability = 0.5, axes: tuple[int, .
 @AUGMENTATIONS.register("rotate90")
 def rotate90(keys: SampleKeys, *, probability: Probability = 0.5, axes: tuple[int, int] = (0, 1)) -> Transform:
     """Rotate by 90, 180 or 270 degrees in the plane of two axes of equal size."""
+    if axes[0] == axes[1] or not all(0 <= axis < keys.spatial_dims for axis in axes):
+        raise ValueError(f"axes are two different ones of 0 to {keys.spatial_dims - 1}, got {list(axes)}")
     return RandRotate90d(keys.all, prob=probability, max_k=3, spatial_axes=axes)
 
 

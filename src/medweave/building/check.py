@@ -61,6 +61,8 @@ def complete_recipe(recipe: Recipe, source: object) -> Recipe:
     problems += _kind_problems(recipe)
     if not problems:
         problems += _building_problems(recipe) + measurement_problems(recipe)
+    if not problems:
+        problems += _rotation_problems(recipe)
     problems += _size_problems(recipe)
     if problems:
         raise RecipeError(source, problems)
@@ -157,6 +159,30 @@ def _size_problems(recipe: Recipe) -> list[str]:
             if isinstance(size, tuple) and len(size) != source.spatial_dims
         ]
     return problems
+
+
+def _rotation_problems(recipe: Recipe) -> list[str]:
+    """Return rotations by 90 degrees that would exchange axes of unequal size, where the recipe says the size."""
+    problems = []
+    for position, component in enumerate(recipe.augmentation):
+        if component.name != "rotate90":
+            continue
+        first, second = component_parameters(component, AUGMENTATIONS, given=())["axes"]
+        for name, size in _sample_sizes(recipe).items():
+            if size and size[first] != size[second]:
+                problems.append(
+                    f"augmentation.{position}: rotate90 needs axes of equal size; axes {first} and {second} of samples "
+                    f"of input {name!r} have {size[first]} and {size[second]} voxels"
+                )
+    return problems
+
+
+def _sample_sizes(recipe: Recipe) -> dict[str, tuple[int, ...] | None]:
+    """Return the size of a training sample of each input, None where the data decide it."""
+    if recipe.patches and recipe.patches.size_voxels != "auto":
+        return dict(patch_sizes(recipe.patches, recipe.data.inputs))
+    sections = {name: recipe.preprocessing.get(name) for name in recipe.data.inputs}
+    return {name: (part.size_voxels or part.resize_voxels) if part else None for name, part in sections.items()}
 
 
 def _completed(recipe: Recipe) -> Recipe:

@@ -156,6 +156,24 @@ def test_weights_and_exponents_of_class_losses_are_checked(override: str, proble
     assert found.startswith(problem)
 
 
+@pytest.mark.parametrize(
+    ("augmentation", "problem"),
+    [
+        ("{name: gamma, gamma_range: [0, 2]}", "augmentation.0: gamma_range goes from a number above 0"),
+        ("{name: gamma, gamma_range: [2, 1]}", "augmentation.0: gamma_range goes from a number above 0"),
+        ("{name: rotate90, axes: [0, 3]}", "augmentation.0: axes are two different ones of 0 to 2"),
+        ("{name: rotate90, axes: [1, 1]}", "augmentation.0: axes are two different ones of 0 to 2"),
+        (
+            "{name: rotate90, axes: [0, 2]}",
+            "augmentation.0: rotate90 needs axes of equal size; axes 0 and 2 of samples of input 'mri' have 64 and 32",
+        ),
+    ],
+)
+def test_senseless_augmentations_are_problems(augmentation: str, problem: str) -> None:
+    (found,) = problems_of("patches.size_voxels=[64,64,32]", f"augmentation=[{augmentation}]")
+    assert found.startswith(problem)
+
+
 def test_classes_and_patches_do_not_go_together() -> None:
     with pytest.raises(RecipeError, match=r"patches\.size_voxels: a class belongs to a whole case.*to crop"):
         load_recipe("heart", [*BOTH, "patches.size_voxels=[64,64,64]"])

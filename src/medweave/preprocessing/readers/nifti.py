@@ -30,7 +30,7 @@ def verify_nifti(image: sitk.Image, *, path: Path, header: Mapping[str, str]) ->
         DataError: The file is truncated, or its compressed content is damaged.
     """
     is_pair = path.suffix in (".hdr", ".img")
-    content = _content(path.with_suffix(".img") if is_pair else path)
+    content = _content(_voxel_file(path) if is_pair else path)
     start = int(float(header["vox_offset"]))
     voxels = math.prod(max(int(header[f"dim[{axis}]"]), 1) for axis in range(1, int(header["dim[0]"]) + 1))
     end = start + voxels * int(header["bitpix"]) // 8
@@ -48,6 +48,12 @@ def verify_nifti(image: sitk.Image, *, path: Path, header: Mapping[str, str]) ->
     byte_order = "<" if int(header_length.view("<i4")[0]) == HEADER_BYTES else ">"
     stored = content[start:end].view(byte_order + FLOAT_TYPES[int(header["datatype"])])
     return image if np.isfinite(stored).all() else _with_gaps(image, stored)
+
+
+def _voxel_file(path: Path) -> Path:
+    """Return the file of a pair that holds the voxels, which may be compressed."""
+    plain = path.with_suffix(".img")
+    return plain if plain.is_file() else path.with_suffix(".img.gz")
 
 
 def _content(path: Path) -> NDArray[np.uint8]:

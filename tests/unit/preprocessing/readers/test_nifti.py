@@ -91,6 +91,18 @@ def test_nan_and_infinities_are_kept(tmp_path: Path, gappy: NDArray[np.float32],
     assert Grid.of(image).spacing_mm == pytest.approx((1.5, 2, 3))
 
 
+def test_a_pair_may_have_its_voxels_compressed(tmp_path: Path, voxels: NDArray[np.int16]) -> None:
+    nibabel.save(nibabel.Nifti1Pair(voxels, AFFINE), tmp_path / "a.hdr")
+    content = (tmp_path / "a.img").read_bytes()
+    (tmp_path / "a.img.gz").write_bytes(gzip.compress(content))
+    (tmp_path / "a.img").unlink()
+    (image,) = read_channels(tmp_path / "a.hdr", spatial_dims=3)
+    np.testing.assert_array_equal(to_array(image), voxels)
+    (tmp_path / "a.img.gz").write_bytes(gzip.compress(content[: len(content) // 2]))
+    with pytest.raises(DataError, match=r"truncated|cannot be read"):
+        read_channels(tmp_path / "a.hdr", spatial_dims=3)
+
+
 def test_gaps_of_a_fourth_axis_are_kept(tmp_path: Path, gappy: NDArray[np.float32]) -> None:
     array = np.stack([np.zeros_like(gappy), gappy], axis=-1)
     channels = read_channels(_write(tmp_path / "a.nii", array), spatial_dims=3)
