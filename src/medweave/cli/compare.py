@@ -16,7 +16,7 @@ from medweave.workflows import compare as workflow
 
 def compare(
     runs: Annotated[list[Path], typer.Argument(help="Two or more evaluated runs.")],
-    split: Annotated[Literal["val", "test", "external"], typer.Option(help="Evaluation to compare.")] = "test",
+    split: Annotated[Literal["val", "test", "folds", "external"], typer.Option(help="Evaluation to compare.")] = "test",
     output: Annotated[Path | None, typer.Option(help="Also write the comparison to this JSON file.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON and nothing else.")] = False,
 ) -> None:

@@ -36,8 +36,19 @@ def evaluate(
     model: Annotated[Path, typer.Argument(help="Run or bundle.")],
     data: Annotated[Path | None, typer.Option(help="Judge every case of this folder, as an external test set.")] = None,
     layout: Annotated[str | None, typer.Option(help="Layout of DATA; by default that of the run's own data.")] = None,
-    split: Annotated[Literal["val", "test"], typer.Option(help="Part of the run's own data.")] = "test",
-    output: Annotated[Path | None, typer.Option(help="Folder; by default the model's evaluation/<split>.")] = None,
+    split: Annotated[
+        Literal["val", "test", "folds"] | None,
+        typer.Option(
+            help="Part of the run's own data; by default test, and for an ensemble folds too: train and val, each case "
+            "answered by the run that left it out."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder; by default the model's evaluation/<split>. With two parts it gets a folder of each."
+        ),
+    ] = None,
     save_predictions: Annotated[bool, typer.Option(help="Keep the predicted label maps.")] = True,
     shortcut_control: Annotated[
         bool,
@@ -48,21 +59,32 @@ def evaluate(
     json_: Annotated[bool, typer.Option("--json", help="Print summary.json and nothing else.")] = False,
 ) -> None:
     """Judge a model on cases with truth: per case, with intervals, in a report."""
+    parts: tuple[workflow.OwnPart, ...] = ("test",) if data else workflow.parts_by_default(model)
+    parts = (split,) if split else parts
     with case_progress() as on_progress:
-        evaluation = workflow.run(
-            model,
-            data=data,
-            layout=layout,
-            split=split,
-            output=output,
-            save_predictions=save_predictions,
-            shortcut_control=shortcut_control,
-            on_progress=lambda done, total: on_progress("evaluating", done, total),
-        )
+        evaluations = [
+            workflow.run(
+                model,
+                data=data,
+                layout=layout,
+                split=part,
+                output=output / part if output and len(parts) > 1 else output,
+                save_predictions=save_predictions,
+                shortcut_control=shortcut_control,
+                on_progress=lambda done, total: on_progress("evaluating", done, total),
+            )
+            for part in parts
+        ]
     if json_:
-        print(json.dumps(evaluation.summary, indent=2))
+        summaries = {found.summary["split"]: found.summary for found in evaluations}
+        print(json.dumps(summaries if len(parts) > 1 else evaluations[0].summary, indent=2))
         return
     console = Console()
+    for evaluation in evaluations:
+        _show(console, evaluation)
+
+
+def _show(console: Console, evaluation: workflow.Evaluation) -> None:
     for table in score_tables(evaluation.summary):
         console.print(table)
     if evaluation.summary["measurements"]:
@@ -80,7 +102,7 @@ def score_tables(summary: Mapping[str, Any]) -> list[Table]:
     for kind, add_rows in kinds.items():
         heads = {name: facts for name, facts in summary["heads"].items() if facts["kind"] == kind}
         if heads:
-            title = f"{summary['split']}: {summary['n_cases']} cases of {summary['n_subjects']} subjects"
+            title = f"{_part_title(summary)}: {summary['n_cases']} cases of {summary['n_subjects']} subjects"
             table = Table(title=title, title_justify="left")
             for column in columns[kind]:
                 table.add_column(column)
@@ -89,6 +111,15 @@ def score_tables(summary: Mapping[str, Any]) -> list[Table]:
             add_rows(table, heads)
             tables.append(table)
     return tables
+
+
+def _part_title(summary: Mapping[str, Any]) -> str:
+    """Name the part, and say which runs of an ensemble answer."""
+    if "ensemble" not in summary:
+        return str(summary["split"])
+    if summary["split"] == "folds":
+        return "out of fold, each case answered by the run that left it out"
+    return f"{summary['split']}, answered by the mean of {len(summary['ensemble']['folds'])} runs"
 
 
 def _add_structures(table: Table, heads: Mapping[str, Any]) -> None:
@@ -139,7 +170,10 @@ def measurement_table(measurements: Mapping[str, Any]) -> Table:
 
 def _remarks(summary: Mapping[str, Any]) -> list[str]:
     """Say what was missed, what is in no number, and when the intervals say little."""
-    lines = []
+    lines = [
+        f"alarm: {name} collapsed: {'; '.join(reasons)}"
+        for name, reasons in summary.get("ensemble", {"alarms": {}})["alarms"].items()
+    ]
     if summary["n_subjects"] < FEW_SUBJECTS:
         lines.append("few subjects: the intervals are too narrow to be trusted")
     for head, facts in summary["heads"].items():

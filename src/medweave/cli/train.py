@@ -60,4 +60,4 @@ def _fold_lines(summary: Mapping[str, Any]) -> list[str]:
     score = summary["score"]
     spread = f"{score['mean']:.4f} ({score['lowest']:.4f} to {score['highest']:.4f})"
     alarms = [f"alarm: {line}" for line in alarm_lines(summary["alarms"])]
-    return [f"mean {SCORE} of {len(summary['folds'])} folds: {spread}", *alarms]
+    return [f"mean {SCORE} of {len(summary['folds'])} folds: {spread}", *measurement_lines(summary), *alarms]

@@ -81,13 +81,13 @@ def answers(
 
 
 def without_temperature(
-    probabilities: NDArray[np.float64], temperature: float, *, multi_label: bool
+    probabilities: NDArray[np.float64], temperature: float | NDArray[np.float64], *, multi_label: bool
 ) -> NDArray[np.float64]:
     """Return what the probabilities were before a temperature was applied to their logits.
 
     Args:
         probabilities: (cases, classes).
-        temperature: That the logits were divided by.
+        temperature: That the logits were divided by; one, or (cases, 1).
         multi_label: The classes are independent (sigmoid) instead of exclusive (softmax).
     """
     if multi_label:

@@ -47,6 +47,7 @@ class ClassifiedCase:
         truth: Its class; if multi-label, any number of them.
         probabilities: Of every class.
         missing_inputs: Inputs of the model that the case lacks.
+        temperature: That the logits behind the probabilities were divided by.
     """
 
     case_id: str
@@ -55,6 +56,7 @@ class ClassifiedCase:
     truth: tuple[str, ...]
     probabilities: Mapping[str, float]
     missing_inputs: tuple[str, ...] = ()
+    temperature: float = 1.0
 
 
 def summarise_classification(
@@ -63,7 +65,6 @@ def summarise_classification(
     classes: Sequence[str],
     multi_label: bool,
     n_part_cases: int,
-    temperature: float = 1.0,
     seed: int = 0,
 ) -> dict[str, Any]:
     """Return a classification head's part of summary.json; without any truth it holds the counts alone.
@@ -76,7 +77,6 @@ def summarise_classification(
         classes: Names, in the order of the head's answers.
         multi_label: Whether a case may have several classes, or none.
         n_part_cases: Cases of the part with and without truth.
-        temperature: That the logits behind the probabilities were divided by.
         seed: Of the intervals' resampling.
 
     Raises:
@@ -88,7 +88,7 @@ def summarise_classification(
         "multi_label": multi_label,
         "n_cases": len(cases),
         "n_without_truth": n_part_cases - len(cases),
-        "temperature": temperature,
+        "temperature": _common_temperature(cases),
     }
     if not cases:
         absent = dict.fromkeys((*OVERALL_METRICS, "ece_uncalibrated", "confusion_matrix"))
@@ -98,7 +98,7 @@ def summarise_classification(
     return {
         **facts,
         **{metric: _as_json(found[metric, None]) for metric in OVERALL_METRICS},
-        "ece_uncalibrated": _as_json(_uncalibrated_error(answers, cases, temperature=temperature, seed=seed)),
+        "ece_uncalibrated": _as_json(_uncalibrated_error(answers, cases, seed=seed)),
         "per_class": {
             name: {
                 **{metric: _as_json(found[metric, name]) for metric in CLASS_METRICS},
@@ -191,12 +191,17 @@ def _intervals(answers: Answers, cases: Sequence[ClassifiedCase], *, seed: int) 
     return found
 
 
-def _uncalibrated_error(
-    answers: Answers, cases: Sequence[ClassifiedCase], *, temperature: float, seed: int
-) -> Interval:
+def _common_temperature(cases: Sequence[ClassifiedCase]) -> float | None:
+    """Return the temperature of all cases, or None where there are several (or no cases)."""
+    temperatures = {case.temperature for case in cases}
+    return temperatures.pop() if len(temperatures) == 1 else None
+
+
+def _uncalibrated_error(answers: Answers, cases: Sequence[ClassifiedCase], *, seed: int) -> Interval:
     """Return the calibration error without the temperature."""
     multi_label = answers.multi_label
-    before = without_temperature(answers.probabilities, temperature, multi_label=multi_label)
+    temperatures = np.array([[case.temperature] for case in cases])
+    before = without_temperature(answers.probabilities, temperatures, multi_label=multi_label)
     found = cluster_bootstrap(
         lambda weights: {"ece": expected_calibration_error(weights, before, answers.truth, multi_label=multi_label)},
         [case.subject_id for case in cases],

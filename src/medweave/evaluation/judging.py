@@ -1,6 +1,6 @@
 """Predicting cases and holding the answers against the truth, one case at a time."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +16,7 @@ from medweave.evaluation.evaluator import CaseScores, score_case
 from medweave.evaluation.explaining import explain_hardest
 from medweave.evaluation.report.classification import CaseImage, ExplainedCase
 from medweave.evaluation.report.segmentation import CaseFiles
-from medweave.evaluation.shortcut import Control, controlled_cases
+from medweave.evaluation.shortcut import CONTROLS, Control, controlled_cases
 from medweave.inference.prediction import ClassificationHeadInfo, Prediction, SegmentationHeadInfo
 from medweave.inference.predictor import Predictor
 from medweave.preprocessing.geometry import Grid, to_array
@@ -74,12 +74,12 @@ def judge(
     Args:
         predictor: The model.
         index: The cases.
-        predictions: Folder to make for the predicted label maps, where the model gives any.
+        predictions: Folder, made where it is absent, for the predicted label maps, where the model gives any.
         on_progress: Called after each case.
         shortcut_control: Also predict each case with a masked region without it, and with nothing else.
 
     Raises:
-        DataError: No case has truth (or, for the control, a masked region), or a file cannot be used.
+        DataError: No case has truth, or a file cannot be used.
     """
     truths = {case.case_id: _truth(predictor, case) for case in index.cases}
     judged = [case for case in index.cases if truths[case.case_id].label_maps or truths[case.case_id].classes]
@@ -91,7 +91,7 @@ def judge(
             fix="add the truth, or predict these images with `medweave predict`.",
         )
     if predictor.segmentation_heads:
-        predictions.mkdir()
+        predictions.mkdir(exist_ok=True)
     found = Judgement(predictor.segmentation_heads, predictor.classification_heads)
     for done, case in enumerate(judged, start=1):
         prediction = predictor.predict(case)
@@ -103,14 +103,47 @@ def judge(
             _judge_without_regions(found, predictor, case, prediction, truth=truth)
         on_progress(done, len(judged))
     found.explained.extend(explain_hardest(predictor, judged, found.classified, predictions))
-    if shortcut_control and not found.controlled:
+    return found
+
+
+def pooled(judgements: Sequence[Judgement]) -> Judgement:
+    """Join what models of one recipe, each on cases of its own, were found to answer.
+
+    Args:
+        judgements: At least one.
+    """
+    first = judgements[0]
+    controls = {control for found in judgements for control in found.controlled}
+    return Judgement(
+        first.segmentation_heads,
+        first.classification_heads,
+        scores=[scores for found in judgements for scores in found.scores],
+        classified=[answer for found in judgements for answer in found.classified],
+        files={key: files for found in judgements for key, files in found.files.items()},
+        images={case_id: image for found in judgements for case_id, image in found.images.items()},
+        measured=[case for found in judgements for case in found.measured],
+        explained=[case for found in judgements for case in found.explained],
+        controlled={
+            control: [answer for found in judgements for answer in found.controlled.get(control, ())]
+            for control in CONTROLS
+            if control in controls
+        },
+    )
+
+
+def refuse_uncontrolled(found: Judgement, index: DatasetIndex) -> None:
+    """Refuse a control of shortcuts that had nothing to control.
+
+    Raises:
+        DataError: No case has a masked region.
+    """
+    if not found.controlled:
         raise DataError(
             "no case has a masked region for the control of shortcuts",
             where=index.root,
             wanted="a true or predicted label map on the grid of every image of a case with a class",
             fix="add masks, or evaluate without the control.",
         )
-    return found
 
 
 def _truth(predictor: Predictor, case: Case) -> _Truth:
@@ -146,7 +179,7 @@ def _judge_classes(
     found: Judgement, predictor: Predictor, case: Case, prediction: Prediction, *, truth: _Truth
 ) -> None:
     for head in truth.classes:
-        found.classified.append(_answer(case, prediction, head, truth))
+        found.classified.append(_answer(predictor, case, prediction, head, truth))
         source = next(
             source for name, source in predictor.source.inputs.items() if predictor.source.has_input(case, name)
         )
@@ -163,11 +196,11 @@ def _judge_without_regions(
     with TemporaryDirectory(prefix="medweave-control-") as folder:
         for control, altered in controlled_cases(predictor, case, prediction, Path(folder)).items():
             answered = prediction if control == "whole_image" else predictor.predict(altered)
-            answers = [_answer(case, answered, head, truth) for head in heads]
+            answers = [_answer(predictor, case, answered, head, truth) for head in heads]
             found.controlled.setdefault(control, []).extend(answers)
 
 
-def _answer(case: Case, prediction: Prediction, head: str, truth: _Truth) -> ClassifiedCase:
+def _answer(predictor: Predictor, case: Case, prediction: Prediction, head: str, truth: _Truth) -> ClassifiedCase:
     return ClassifiedCase(
         case_id=case.case_id,
         subject_id=case.subject_id,
@@ -175,6 +208,7 @@ def _answer(case: Case, prediction: Prediction, head: str, truth: _Truth) -> Cla
         truth=truth.classes[head],
         probabilities=prediction.classifications[head].probabilities,
         missing_inputs=prediction.missing_inputs,
+        temperature=predictor.classification_heads[head].temperature,
     )
 
 

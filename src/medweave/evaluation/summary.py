@@ -14,7 +14,7 @@ def summarise(found: Judgement, *, split: str, n_part_cases: int, seed: int = 0)
 
     Args:
         found: Of every case that has truth for a head.
-        split: Name of the part ("test", "val", "external").
+        split: Name of the part ("test", "val", "folds", "external").
         n_part_cases: Cases of the part with and without truth; those that lack it for a head are its
             `n_without_truth` and enter no number.
         seed: Of the intervals' resampling.
@@ -33,7 +33,6 @@ def summarise(found: Judgement, *, split: str, n_part_cases: int, seed: int = 0)
             classes=info.classes,
             multi_label=info.multi_label,
             n_part_cases=n_part_cases,
-            temperature=info.temperature,
             seed=seed,
         )
         for head, info in found.classification_heads.items()

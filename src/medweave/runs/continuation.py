@@ -68,6 +68,23 @@ def is_finished(folder: RunFolder) -> bool:
     return folder.manifest.is_file() and read_manifest(folder.manifest)["status"] == "finished"
 
 
+def refuse_unfinished_folds(folder: RunFolder) -> None:
+    """Refuse to use an ensemble of which a run is not complete.
+
+    Raises:
+        RunError: A run has not reached its end.
+    """
+    names = Ensemble.load(folder.ensemble).folds
+    missing = [name for name in names if not is_finished(folder.member(name))]
+    if missing or not is_finished(folder):
+        raise RunError(
+            "the ensemble is not complete",
+            where=folder.path,
+            got=f"{len(names) - len(missing)} of {len(names)} folds finished",
+            fix="continue it with the command that began it and --resume.",
+        )
+
+
 def refuse_other_folds(folder: RunFolder, n_folds: int | None) -> None:
     """Refuse to continue a run with a number of folds that it did not begin with.
 

@@ -35,11 +35,18 @@ def collapsed_folds(at_best_epoch: Mapping[str, Mapping[str, float]]) -> dict[st
     return {name: reasons for name, reasons in found.items() if reasons}
 
 
-def summarise_folds(summaries: Mapping[str, Mapping[str, Any]], *, n_test: int, seconds: float) -> dict[str, Any]:
+def summarise_folds(
+    summaries: Mapping[str, Mapping[str, Any]],
+    *,
+    measured: Mapping[str, Mapping[str, Any]],
+    n_test: int,
+    seconds: float,
+) -> dict[str, Any]:
     """Return the content of training_summary.json of an ensemble.
 
     Args:
         summaries: training_summary.json of each fold.
+        measured: What `fit_measurement_classifiers` says of each head that measurements answer.
         n_test: Cases of the test part.
         seconds: Duration of the whole command.
     """
@@ -59,6 +66,7 @@ def summarise_folds(summaries: Mapping[str, Mapping[str, Any]], *, n_test: int, 
             }
             for name, of_fold in summaries.items()
         },
+        "measurement_classifiers": {head: dict(facts) for head, facts in measured.items()},
         "alarms": collapsed_folds({name: of_fold["at_best_epoch"] for name, of_fold in summaries.items()}),
         "seconds": round(seconds, 1),
         "note": NOTE,

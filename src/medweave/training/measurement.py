@@ -5,13 +5,14 @@ import io
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy import stats
 
 from medweave.building.training import build_fit
-from medweave.core.errors import DataError
+from medweave.core.errors import DataError, RunError
 from medweave.core.files import write_text
 from medweave.core.logging import get_logger
 from medweave.data.case import Case
@@ -23,6 +24,9 @@ from medweave.recipes.schema import Recipe
 from medweave.runs.folder import RunFolder
 
 logger = get_logger(__name__)
+
+#: Columns of measurements.csv that say which case it is.
+NAMES = ("case_id", "subject_id", "part")
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,40 @@ def measure_cases(
             measured.append(MeasuredCase(case, part, predictor.predict(case).measurements))
             on_case()
     return measured
+
+
+def read_measured_cases(path: Path, cases: Mapping[str, Case], *, part: str) -> list[MeasuredCase]:
+    """Read the cases of a part from measurements.csv.
+
+    Args:
+        path: The file.
+        cases: Every case of the study, by name.
+        part: Of the run that measured.
+
+    Raises:
+        RunError: The file is absent or is another table.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as stream:
+            rows = list(csv.DictReader(stream))
+        targets = {name for case in cases.values() for name in case.targets}
+        return [
+            MeasuredCase(cases[row["case_id"]], part, _measurements(row, targets))
+            for row in rows
+            if row["part"] == part
+        ]
+    except (OSError, KeyError, ValueError) as error:
+        raise RunError("no table of measured cases", where=path, got=error, fix="train this run again.") from error
+
+
+def _measurements(row: Mapping[str, str], targets: Collection[str]) -> list[Measurement]:
+    """Return the measurements of a row; their units are in the header."""
+    found = []
+    for column, value in row.items():
+        if column not in {*NAMES, *targets}:
+            name, _, unit = column.partition(" (")
+            found.append(Measurement(name, float(value or math.nan), unit.removesuffix(")")))
+    return found
 
 
 def fit_measurement_classifiers(
@@ -133,7 +171,7 @@ def _as_csv(measured: Sequence[MeasuredCase]) -> str:
     }
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["case_id", "subject_id", "part", *targets, *columns.values()])
+    writer.writerow([*NAMES, *targets, *columns.values()])
     for entry in measured:
         values = [entry.values.get(name, math.nan) for name in columns]
         writer.writerow(

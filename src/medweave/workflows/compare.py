@@ -21,7 +21,7 @@ def run(runs: Sequence[Path], *, split: str = "test", output: Path | None = None
 
     Args:
         runs: Two or more evaluated runs (or bundles).
-        split: Evaluation to compare: "test", "val" or "external".
+        split: Evaluation to compare: "test", "val", "folds" or "external".
         output: JSON file for the comparison; None writes none.
 
     Raises:

@@ -2,11 +2,11 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from medweave import __version__
 from medweave.building.layout import build_layout, image_dims
@@ -19,15 +19,20 @@ from medweave.data.index import DatasetIndex
 from medweave.data.layouts.layout import scan
 from medweave.data.split import Split, as_one_subject
 from medweave.evaluation.folder import EvaluationFolder
-from medweave.evaluation.judging import OnProgress, judge
+from medweave.evaluation.judging import Judgement, OnProgress, judge, pooled, refuse_uncontrolled
 from medweave.evaluation.summary import summarise
 from medweave.inference.loading import load_predictor
+from medweave.inference.predictor import Predictor
 from medweave.recipes.loader import load_recipe
 from medweave.recipes.section import Component
+from medweave.runs.continuation import refuse_unfinished_folds
+from medweave.runs.ensemble import Ensemble
 from medweave.runs.folder import RunFolder
 
 logger = get_logger(__name__)
 
+#: A part of a model's own data; folds are train and val of an ensemble, each case answered by the run that left it out.
+OwnPart: TypeAlias = Literal["val", "test", "folds"]
 EXTERNAL = "external"
 
 
@@ -49,7 +54,7 @@ def run(
     *,
     data: Path | None = None,
     layout: str | None = None,
-    split: Literal["val", "test"] = "test",
+    split: OwnPart = "test",
     output: Path | None = None,
     save_predictions: bool = True,
     shortcut_control: bool = False,
@@ -57,13 +62,15 @@ def run(
 ) -> Evaluation:
     """Evaluate a model on a part of its own data or on an external test set, and write the evaluation folder.
 
+    An ensemble answers with the mean of its runs; to a case of `folds` with the run that did not train on it.
+
     An evaluation that is there already is replaced when the new one is complete.
 
     Args:
         model: Run or bundle.
         data: External data folder; every case with truth is judged. None takes the part `split` of the run's data.
         layout: Layout of `data`; None takes the one that the run's own data have, with its parameters.
-        split: Part of the run's data.
+        split: Part of the run's data; `folds` is of ensembles alone, and they have no `val`.
         output: Folder; None takes the model's `evaluation/<split>`, or `evaluation/external` with `data`.
         save_predictions: Keep the predicted label maps.
         shortcut_control: Also classify the cases without their masked region, and with nothing else.
@@ -74,16 +81,19 @@ def run(
         DataError: No case has truth, the data are those that the model was trained on, or a file cannot be used.
         RunError: The model cannot be used, has no such part, or `output` holds something else.
     """
-    predictor = load_predictor(model)
-    if shortcut_control and not predictor.network_classes:
-        raise UsageError("the control of shortcuts needs a network that classifies", where=model)
     part = EXTERNAL if data else split
+    _refuse_other_part(model, part)
     index = _external_index(model, data, layout=layout) if data else _part_index(model, split)
+    assigned: Iterable[tuple[Predictor, DatasetIndex]] = (
+        _assigned_by_fold(model, index, shortcut_control=shortcut_control)
+        if part == "folds"
+        else [(_load(model, shortcut_control=shortcut_control), index)]
+    )
     folder = output or RunFolder(model).evaluation(part)
     with _replacing(folder) as temporary:
         written = EvaluationFolder(temporary)
-        found = judge(predictor, index, written.predictions, on_progress=on_progress, shortcut_control=shortcut_control)
-        summary = summarise(found, split=part, n_part_cases=len(index.cases))
+        found = _judge(assigned, index, written.predictions, shortcut_control=shortcut_control, on_progress=on_progress)
+        summary = summarise(found, split=part, n_part_cases=len(index.cases)) | _ensemble_facts(model)
         written.write(found, summary=summary, facts=_facts(model, index, part))
         if not save_predictions:
             shutil.rmtree(written.predictions, ignore_errors=True)
@@ -91,11 +101,90 @@ def run(
     return Evaluation(folder, summary)
 
 
-def _part_index(model: Path, split: Literal["val", "test"]) -> DatasetIndex:
+def parts_by_default(model: Path) -> tuple[OwnPart, ...]:
+    """Return the parts to judge where none is named: test; of an ensemble folds, and test where it has one."""
+    run = RunFolder(model)
+    if not run.is_ensemble:
+        return ("test",)
+    return ("folds", "test") if Split.load(run.split).test else ("folds",)
+
+
+def _refuse_other_part(model: Path, part: str) -> None:
+    """Refuse a part that this kind of model does not have, and an ensemble that is not complete."""
+    run = RunFolder(model)
+    if run.is_ensemble:
+        refuse_unfinished_folds(run)
+    if (part == "folds") > run.is_ensemble:
+        raise RunError("a single run has no folds", where=model, fix="judge it with --split test or --split val.")
+    if part == "val" and run.is_ensemble:
+        raise RunError(
+            "an ensemble has no validation part: each of its runs has another",
+            where=model,
+            fix="pool them with --split folds.",
+        )
+
+
+def _load(model: Path, *, shortcut_control: bool) -> Predictor:
+    predictor = load_predictor(model)
+    if shortcut_control and not predictor.network_classes:
+        raise UsageError("the control of shortcuts needs a network that classifies", where=model)
+    return predictor
+
+
+def _assigned_by_fold(
+    model: Path, index: DatasetIndex, *, shortcut_control: bool
+) -> Iterator[tuple[Predictor, DatasetIndex]]:
+    """Load one run of an ensemble after the other, with the cases that it left out of its training."""
+    run = RunFolder(model)
+    for name, case_ids in Ensemble.load(run.ensemble).folds.items():
+        yield _load(run.member(name).path, shortcut_control=shortcut_control), index.subset(case_ids)
+
+
+def _judge(
+    assigned: Iterable[tuple[Predictor, DatasetIndex]],
+    index: DatasetIndex,
+    predictions: Path,
+    *,
+    shortcut_control: bool,
+    on_progress: OnProgress,
+) -> Judgement:
+    """Judge each model on its cases, which together are the index, and pool what was found."""
+    judgements: list[Judgement] = []
+    done_before = 0
+    for predictor, cases in assigned:
+        counted = _counted(on_progress, done_before, len(index.cases) - len(cases.cases))
+        judgements.append(judge(predictor, cases, predictions, on_progress=counted, shortcut_control=shortcut_control))
+        done_before += len(cases.cases)
+    found = pooled(judgements)
+    if shortcut_control:
+        refuse_uncontrolled(found, index)
+    return found
+
+
+def _counted(on_progress: OnProgress, done_before: int, others: int) -> OnProgress:
+    """Return what reports the progress on some cases as that on them and the others."""
+    return lambda done, total: on_progress(done_before + done, others + total)
+
+
+def _ensemble_facts(model: Path) -> dict[str, Any]:
+    """Return what summary.json says of the runs of an ensemble; nothing of a single run."""
+    run = RunFolder(model)
+    if not run.is_ensemble:
+        return {}
+    trained = read_json(run.training_summary)
+    folds = {
+        name: {"score": found["score"], "best_epoch": found["best_epoch"], "cases": found["cases"]}
+        for name, found in trained["folds"].items()
+    }
+    return {"ensemble": {"folds": folds, "alarms": trained["alarms"]}}
+
+
+def _part_index(model: Path, split: OwnPart) -> DatasetIndex:
     run = RunFolder(model)
     if not run.split.is_file():
         raise RunError("this model has no data of its own", where=model, fix="give a data folder with --data.")
-    case_ids = Split.load(run.split).part(split)
+    drawn = Split.load(run.split)
+    case_ids = (*drawn.train, *drawn.val) if split == "folds" else drawn.part(split)
     if not case_ids:
         raise RunError(
             f"the run has no {split} cases",
@@ -137,9 +226,19 @@ def _facts(model: Path, index: DatasetIndex, part: str) -> dict[str, object]:
     run = RunFolder(model)
     if run.split.is_file():
         split = Split.load(run.split)
-        facts["Trained with"] = f"{len(split.train)} training and {len(split.val)} validation cases"
+        fitted = f"{len(split.train)} training and {len(split.val)} validation cases"
+        n_members = len(Ensemble.load(run.ensemble).folds) if run.is_ensemble else 1
+        facts["Trained with"] = f"{n_members} runs, on folds of {fitted}" if run.is_ensemble else fitted
+    if run.is_ensemble:
+        facts["Answered by"] = (
+            "the run that left the case out of its training"
+            if part == "folds"
+            else f"the mean of the probabilities of all {n_members} runs"
+        )
     judged = {
         "val": "validation cases: they chose the model's epoch, so these numbers are optimistic",
+        "folds": "training and validation cases, out of fold: the run that answers a case did not train on it, but its "
+        "epoch was chosen by the fold, so these numbers are a little optimistic",
         "test": "test cases, which training never saw; split by subject",
         EXTERNAL: "every case of an external folder",
     }

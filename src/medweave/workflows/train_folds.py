@@ -13,11 +13,13 @@ from medweave.core.files import claim_output_folder, new_output_folder, read_jso
 from medweave.core.logging import get_logger, log_to_file
 from medweave.data.split import Part
 from medweave.inference.backends.torch import avoid_faulty_amx_kernels
+from medweave.inference.run_model import load_run
 from medweave.recipes.loader import load_recipe, recipe_hash
 from medweave.runs.continuation import is_finished, refuse_finished, refuse_other_folds, refuse_other_recipe
 from medweave.runs.folder import RunFolder
 from medweave.runs.manifest import now, read_manifest
 from medweave.training.folds import SCORE, alarm_lines, folds_markdown, summarise_folds
+from medweave.training.measurement import fit_measurement_classifiers, read_measured_cases
 from medweave.workflows.folds import Folds, prepare_folds
 from medweave.workflows.study import OnProgress, scan_study
 from medweave.workflows.train import TrainingResult, train_study
@@ -77,14 +79,39 @@ def run(
             name: _train(folds, name, folder.member(name), on_stage=on_stage, on_progress=on_progress)
             for name in folds.studies
         }
+        measured = _fit_measurement_classifiers(folds, folder)
         n_test = len(next(iter(folds.studies.values())).split.test)
-        summary = summarise_folds(summaries, n_test=n_test, seconds=time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        summary = summarise_folds(summaries, measured=measured, n_test=n_test, seconds=seconds)
         for line in alarm_lines(summary["alarms"]):
             logger.warning("%s", line)
         write_json(folder.training_summary, summary)
         write_text(folder.training_summary_markdown, folds_markdown(summary))
         write_json(folder.manifest, read_manifest(folder.manifest) | {"finished": now(), "status": "finished"})
     return TrainingResult(folder, summary)
+
+
+def _fit_measurement_classifiers(folds: Folds, folder: RunFolder) -> dict[str, dict[str, Any]]:
+    """Fit the ensemble's classifiers of measurements to the cases as the folds that left them out measured them.
+
+    These are measured no more truly than a new case will be (stacking: Wolpert, Neural Networks 1992).
+    """
+    recipe = next(iter(folds.studies.values())).recipe
+    if recipe.measurements is None:
+        return {}
+    measured = [
+        case
+        for name, study in folds.studies.items()
+        for case in read_measured_cases(folder.member(name).measurements, study.cases, part="val")
+    ]
+    return fit_measurement_classifiers(
+        recipe,
+        load_run(folder.member(next(iter(folds.studies))).path),
+        measured,
+        folder,
+        parts=("val",),
+        linked_cases=folds.data.audit.duplicate_groups,
+    )
 
 
 def _train(

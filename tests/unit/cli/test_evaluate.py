@@ -161,3 +161,41 @@ def test_the_control_of_shortcuts_is_asked_for_and_said(calls, monkeypatch):
     assert calls[0][1]["shortcut_control"] is True
     control = CLASSES | {"shortcut_control": {"meaning": "no sign of a shortcut"}}
     assert "diagnosis: no sign of a shortcut" in _show(monkeypatch, SUMMARY | {"heads": {"diagnosis": control}})
+
+
+@pytest.fixture
+def of_ensemble(monkeypatch):
+    """Calls of the workflow for an ensemble of two folds, one of which collapsed."""
+    found = []
+
+    def run(model, **arguments):
+        found.append(arguments)
+        folds = {name: {} for name in ("fold_1", "fold_2")}
+        ensemble = {"folds": folds, "alarms": {"fold_2": ["it found nothing", "nor did it try"]}}
+        summary = SUMMARY | {"split": arguments["split"], "ensemble": ensemble}
+        return Evaluation(Path("run/evaluation") / arguments["split"], summary)
+
+    monkeypatch.setattr(command.workflow, "run", run)
+    monkeypatch.setattr(command.workflow, "parts_by_default", lambda model: ("folds", "test"))
+    return found
+
+
+def test_an_ensemble_is_judged_on_both_parts_which_are_told_apart(of_ensemble):
+    output = _invoke("run").stdout
+    assert [arguments["split"] for arguments in of_ensemble] == ["folds", "test"]
+    assert "out of fold, each case answered by the run that left it out: 15 cases" in " ".join(output.split())
+    assert "test, answered by the mean of 2 runs: 15 cases" in " ".join(output.split())
+    assert output.count("alarm: fold_2 collapsed: it found nothing; nor did it try") == 2
+    assert "run/evaluation/folds/report.html" in output
+
+
+def test_two_parts_have_a_folder_and_a_summary_each(of_ensemble):
+    output = _invoke("run", "--output", "out", "--json").stdout
+    assert [arguments["output"] for arguments in of_ensemble] == [Path("out/folds"), Path("out/test")]
+    assert list(json.loads(output)) == ["folds", "test"]
+
+
+def test_a_named_part_or_other_data_are_judged_alone(of_ensemble):
+    assert json.loads(_invoke("run", "--split", "folds", "--json").stdout)["split"] == "folds"
+    _invoke("run", "--data", "elsewhere", "--output", "out")
+    assert [arguments["output"] for arguments in of_ensemble] == [None, Path("out")]

@@ -63,3 +63,30 @@ def test_the_next_step_can_be_pasted_into_a_shell(calls):
 def test_without_overrides_the_recipe_is_taken_as_it_is(calls):
     _invoke("heart", "--data", "d", "--output", "runs/a")
     assert (calls[0][1]["overrides"], calls[0][1]["resume"]) == ([], False)
+
+
+def test_folds_are_trained_one_by_one_and_a_collapse_is_said(monkeypatch):
+    calls = []
+
+    def run(recipe, *, on_stage, on_progress, **arguments):
+        calls.append((recipe, arguments))
+        on_progress("reading", 1, 2)
+        on_stage("fold 1 of 2: val/score 0.9000 in epoch 3 of 4, 1.0 minutes")
+        summary = SUMMARY | {
+            "score": {"mean": 0.5, "lowest": 0.1, "highest": 0.9},
+            "folds": {"fold_1": {}, "fold_2": {}},
+            "alarms": {"fold_2": ["it found nothing"]},
+        }
+        return TrainingResult(RunFolder(arguments["output"]), summary)
+
+    monkeypatch.setattr(command.folds_workflow, "run", run)
+    result = _invoke("heart", "--data", "d", "--output", "runs/a", "--folds", "2", "optimizer.lr=1", "--resume")
+    settings = {"data": Path("d"), "output": Path("runs/a"), "n_folds": 2, "overrides": ["optimizer.lr=1"]}
+    assert calls == [("heart", settings | {"resume": True})]
+    assert "fold 1 of 2: val/score 0.9000 in epoch 3 of 4, 1.0 minutes" in result.stderr
+    assert result.stdout.splitlines() == [
+        "mean val/score of 2 folds: 0.5000 (0.1000 to 0.9000)",
+        "alarm: fold_2 collapsed: it found nothing",
+        "1.5 minutes; runs/a",
+        "next: medweave evaluate runs/a",
+    ]

@@ -1,5 +1,6 @@
 import json
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -164,10 +165,21 @@ def test_the_calibration_error_is_given_with_and_without_the_temperature():
         ClassifiedCase(case.case_id, case.subject_id, "d", case.truth, _to_the_power(case.probabilities, 1 / 2))
         for case in cases
     ]
-    cooled = summarise_classification(sharpened, classes=CLASSES, multi_label=False, n_part_cases=60, temperature=2.0)
+    cooled = _summary([replace(case, temperature=2.0) for case in sharpened])
     assert cooled["temperature"] == 2
     assert cooled["ece_uncalibrated"]["mean"] == pytest.approx(plain["ece"]["mean"])
     assert cooled["ece"]["mean"] != pytest.approx(plain["ece"]["mean"])
+
+
+def test_cases_of_several_temperatures_are_each_judged_without_their_own():
+    cases = _cases(60)
+    sharpened = [
+        replace(case, probabilities=_to_the_power(case.probabilities, 1 / temperature), temperature=temperature)
+        for case, temperature in zip(cases, [2.0, 0.5, 1.0] * 20, strict=True)
+    ]
+    found = _summary(sharpened)
+    assert found["temperature"] is None
+    assert found["ece_uncalibrated"]["mean"] == pytest.approx(_summary(cases)["ece"]["mean"])
 
 
 def test_one_subject_has_no_interval():

@@ -6,7 +6,7 @@ from medweave.core.errors import DataError
 from medweave.data.case import Case
 from medweave.data.index import DatasetIndex
 from medweave.data.study import InputSource, SegmentationSource, StudySource, TargetSource
-from medweave.evaluation.judging import judge
+from medweave.evaluation.judging import judge, pooled, refuse_uncontrolled
 from medweave.inference.measuring import Measuring
 from medweave.inference.prediction import (
     ClassificationHeadInfo,
@@ -192,5 +192,30 @@ def test_the_control_answers_the_same_cases_three_times(write):
 
 
 def test_a_control_without_any_region_is_refused(write):
+    index = write(side=(["side"], False, "low"))
     with pytest.raises(DataError, match=r"no case has a masked region for the control of shortcuts .*add masks"):
-        _judge(write(side=(["side"], False, "low")), shortcut_control=True)
+        refuse_uncontrolled(_judge(index, shortcut_control=True), index)
+
+
+def test_what_was_judged_in_parts_is_pooled_as_if_it_had_been_judged_at_once(write):
+    index = write(
+        a=(["front"], True, "high"),
+        b=(["front", "side"], True, "low"),
+        c=(["side"], False, "low"),
+        d=(["front"], True, None),
+    )
+    parts = [_judge(index.subset(names), shortcut_control=True) for names in (["a", "c"], ["b", "d"])]
+    found, whole = pooled(parts), _judge(index, shortcut_control=True)
+    assert [case.case_id for case in found.scores] == ["a", "b", "d"]
+    assert sorted(found.classified, key=lambda case: case.case_id) == whole.classified
+    assert (found.files, found.images) == (whole.files, whole.images)
+    assert found.controlled.keys() == whole.controlled.keys()
+    assert [case.case_id for case in found.controlled["region_alone"]] == ["a", "b"]
+
+
+def test_answers_tell_the_temperature_of_the_model_that_gave_them(write):
+    index = write(a=(["front"], True, "high"))
+    tempered = Answering()
+    tempered.classification_heads = {"grade": ClassificationHeadInfo(CLASSES, temperature=1.5)}
+    found = judge(tempered, index, index.root / "predictions", on_progress=lambda _done, _total: None)
+    assert [case.temperature for case in found.classified] == [1.5]

@@ -19,9 +19,12 @@ def _judgement():
     answer = {"low": 0.2, "high": 0.8}
     return Judgement(
         {"lungs": SegmentationHeadInfo({"lungs": 1}, "softmax", "front", "front")},
-        {"grade": ClassificationHeadInfo(("low", "high"), temperature=1.5)},
+        {"grade": ClassificationHeadInfo(("low", "high"))},
         [CaseScores(case_id, subject, "lungs", scores) for case_id, subject in (("a", "s1"), ("b", "s1"))],
-        [ClassifiedCase(case, subject, "grade", ("high",), answer) for case, subject in (("b", "s1"), ("c", "s2"))],
+        [
+            ClassifiedCase(case, subject, "grade", ("high",), answer, temperature=1.5)
+            for case, subject in (("b", "s1"), ("c", "s2"))
+        ],
     )
 
 

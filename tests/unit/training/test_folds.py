@@ -61,7 +61,7 @@ def _summary(score, dice, *, seconds):
 
 def test_the_summary_holds_every_fold_their_mean_and_the_alarms():
     folds = {"fold_1": _summary(0.8, 0.8, seconds=60.0), "fold_2": _summary(0.0, 0.0, seconds=120.0)}
-    summary = summarise_folds(folds, n_test=4, seconds=200.04)
+    summary = summarise_folds(folds, measured={}, n_test=4, seconds=200.04)
     assert summary["score"] == {"mean": 0.4, "lowest": 0.0, "highest": 0.8}
     assert summary["cases"] == {"train and val": 8, "test": 4}
     assert [found["score"] for found in summary["folds"].values()] == [0.8, 0.0]

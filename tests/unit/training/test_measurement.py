@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from medweave.building.study import build_study_source
+from medweave.core.errors import RunError
 from medweave.data.case import Case
 from medweave.inference.prediction import Prediction
 from medweave.measurement_classifiers.classifier import MeasurementClassifier
 from medweave.measurements.measurement import Measurement
 from medweave.recipes.loader import load_recipe
 from medweave.runs.folder import RunFolder
-from medweave.training.measurement import fit_measurement_classifiers, measure_cases
+from medweave.training.measurement import fit_measurement_classifiers, measure_cases, read_measured_cases
 
 RECIPE = load_recipe("cardiac", ["measurements=volumes", "measurement_classifiers.diagnosis=logistic_regression"])
 CENTRES = {"NOR": 60.0, "DCM": 20.0}
@@ -120,3 +121,31 @@ def test_too_few_subjects_are_fitted_and_not_cross_validated(run, caplog):
 def test_without_classifiers_there_is_the_table_alone(run):
     assert _fit(run, _cases(4), load_recipe("cardiac", ["measurements=volumes", "measurement_classifiers={}"])) == {}
     assert len(run.measurements.read_text().splitlines()) == 5
+
+
+def test_classifiers_are_fitted_to_the_parts_that_are_asked_for(run):
+    measured = measure_cases(_Predictor(), {"train": _cases(12), "val": _cases(12, first=12)})
+    summary = fit_measurement_classifiers(RECIPE, _Predictor(), measured, run, parts=("train",))["diagnosis"]
+    assert (summary["n_cases"], summary["parts"]) == (12, ["train"])
+    classifier = MeasurementClassifier.load(run.measurement_classifier("diagnosis"))
+    assert classifier.medians[0] == np.median([entry.values["fraction"] for entry in measured[:12]])
+    assert len(run.measurements.read_text().splitlines()) == 25
+
+
+def test_measured_cases_are_read_as_they_were_written(run):
+    parts = {"train": _cases(4), "val": _cases(4, first=4)}
+    measured = measure_cases(_Predictor(), parts)
+    fit_measurement_classifiers(RECIPE, _Predictor(), measured, run)
+    cases = {entry.case.case_id: entry.case for entry in measured}
+    found = read_measured_cases(run.measurements, cases, part="train")
+    assert [entry.case for entry in found] == parts["train"]
+    for entry, wanted in zip(found, measured, strict=False):
+        assert entry.values == pytest.approx(wanted.values, rel=1e-5, nan_ok=True)
+        assert [taken.unit for taken in entry.measurements] == ["%", "g", ""]
+    assert math.isnan(found[3].values["mass"])
+
+
+def test_another_table_is_no_table_of_measured_cases(run):
+    run.measurements.write_text("a,b\n1,2\n")
+    with pytest.raises(RunError, match=r"no table of measured cases \(.*measurements\.csv\): got 'part'"):
+        read_measured_cases(run.measurements, {}, part="val")

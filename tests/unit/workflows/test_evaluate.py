@@ -1,4 +1,5 @@
 import json
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -209,3 +210,72 @@ def _copy_study(source, target, *, n_cases, n_without_truth, first=0):
     ]
     facts["test"] = [f"./imagesTs/{entry.name}" for entry in entries if not entry.is_training]
     (target / "dataset.json").write_text(json.dumps(facts))
+
+
+@pytest.fixture(scope="module")
+def ensemble(mixed_ensemble, tmp_path_factory):
+    """A copy of an ensemble of two folds, the second of which collapsed."""
+    folder = shutil.copytree(mixed_ensemble, tmp_path_factory.mktemp("evaluated") / "ensemble")
+    path = RunFolder(folder).training_summary
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"alarms": {"fold_2": ["it found nothing"]}}))
+    return folder
+
+
+def _tables(evaluations, name):
+    return pd.concat([pd.read_csv(found.folder / name) for found in evaluations], ignore_index=True)
+
+
+def test_folds_are_pooled_as_by_hand(ensemble):
+    calls = []
+    found = evaluate.run(ensemble, split="folds", on_progress=lambda *progress: calls.append(progress))
+    by_hand = [evaluate.run(ensemble / name, split="val") for name in ("fold_1", "fold_2")]
+    drawn = Split.load(RunFolder(ensemble).split)
+    fitted = {*drawn.train, *drawn.val}
+    assert calls == [(done, len(fitted)) for done in range(1, len(fitted) + 1)]
+    assert found.folder == ensemble / "evaluation/folds"
+    assert (found.summary["split"], found.summary["n_cases"]) == ("folds", len(fitted))
+    for name in ("per_case.csv", "classification_side.csv", "classification_signs.csv"):
+        pd.testing.assert_frame_equal(pd.read_csv(found.folder / name), _tables(by_hand, name))
+    heads, sides = found.summary["heads"], _tables(by_hand, "classification_side.csv")
+    assert heads["side"]["accuracy"]["mean"] == pytest.approx((sides["true_class"] == sides["pred_class"]).mean())
+    dice = _tables(by_hand, "per_case.csv")["dice"]
+    assert heads["lesion"]["mean_dice"]["mean"] == pytest.approx(dice.mean())
+    report = (found.folder / "report.html").read_text()
+    assert "Evaluation on the training and validation cases, out of fold" in report
+    assert "the run that left the case out of its training" in report
+
+
+def test_the_test_part_is_answered_by_the_mean_of_the_runs_and_tells_a_collapse(ensemble):
+    found = evaluate.run(ensemble)
+    alone = [evaluate.run(ensemble / name, output=ensemble / f"test_{name}") for name in ("fold_1", "fold_2")]
+    drawn = Split.load(RunFolder(ensemble).split)
+    table = pd.read_csv(found.folder / "classification_side.csv")
+    assert {*table["case_id"]} <= {*drawn.test}
+    members = [pd.read_csv(member.folder / "classification_side.csv")["prob_left"] for member in alone]
+    assert table["prob_left"].to_numpy() == pytest.approx(np.mean(members, axis=0), abs=2e-6)
+    assert found.summary["ensemble"]["alarms"] == {"fold_2": ["it found nothing"]}
+    assert list(found.summary["ensemble"]["folds"]) == ["fold_1", "fold_2"]
+    assert "ensemble" not in alone[0].summary
+    report = (found.folder / "report.html").read_text()
+    assert "Alarm: fold_2 collapsed: it found nothing." in report
+    assert "the mean of the probabilities of all 2 runs" in report
+    assert "Alarm" not in (alone[0].folder / "report.html").read_text()
+
+
+def test_an_ensemble_is_judged_on_its_folds_and_its_test_part(ensemble, model):
+    assert evaluate.parts_by_default(ensemble) == ("folds", "test")
+    assert evaluate.parts_by_default(model) == ("test",)
+    with pytest.raises(RunError, match=r"an ensemble has no validation part.*--split folds"):
+        evaluate.run(ensemble, split="val")
+    with pytest.raises(RunError, match=r"a single run has no folds.*--split test or --split val"):
+        evaluate.run(model, split="folds")
+
+
+def test_an_ensemble_without_a_test_part_is_judged_on_its_folds(ensemble, tmp_path):
+    run = RunFolder(shutil.copytree(ensemble, tmp_path / "ensemble"))
+    drawn = Split.load(run.split)
+    Split(train=drawn.train, val=(*drawn.val, *drawn.test), test=()).save(run.split)
+    assert evaluate.parts_by_default(run.path) == ("folds",)
+    write_json(run.manifest, json.loads(run.manifest.read_text()) | {"status": "running"})
+    with pytest.raises(RunError, match="the ensemble is not complete"):
+        evaluate.run(run.path, split="folds")

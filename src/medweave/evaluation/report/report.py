@@ -45,6 +45,7 @@ def write_report(
     page = render_page(
         "report.html.j2",
         summary=summary,
+        ensemble=summary.get("ensemble", {"folds": {}, "alarms": {}}),
         segmentations=[
             segmentation_section(figures, name, found, heads[name]) for name, found in segmentations.items()
         ],
