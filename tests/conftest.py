@@ -122,6 +122,7 @@ class FakeKaggle:
 
     user: str = "ada"
     key: str = "s3cret-key-of-ada"
+    token: str = "KGAT_s3cret-token-of-ada"  # noqa: S105 -- of nobody
     url: str = ""
     state: str = "COMPLETE"
     failure: str | None = None
@@ -135,6 +136,8 @@ class FakeKaggle:
     def reply(self, call: str, body: dict[str, object]) -> dict[str, object] | str:
         """Return the answer to a call, or the address that it is sent on to; raise KeyError for what is absent."""
         self.calls.append(call)
+        if call == "IntrospectToken":
+            return {"active": body["token"] == self.token, "username": self.user}
         if call == "SaveKernel":
             self.pushed.append(body)
             return {"url": f"{self.url}/code/{body['slug']}", "versionNumber": len(self.pushed), **self.answer}
@@ -160,7 +163,7 @@ class _KaggleHandler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         account = base64.b64encode(f"{self.kaggle.user}:{self.kaggle.key}".encode()).decode()
-        if self.headers.get("Authorization") != f"Basic {account}":
+        if self.headers.get("Authorization") not in (f"Basic {account}", f"Bearer {self.kaggle.token}"):
             self._send(401, json.dumps({"code": 401, "message": "Unauthenticated"}).encode())
             return
         try:

@@ -74,12 +74,14 @@ def machine(runner: Any, origin: Path, run: RunFolder, fake_kaggle: Any, tmp_pat
     (tmp_path / "calls").mkdir()
     runner.program("gh", FAKE_GH)
     runner.program("medweave", MEDWEAVE.format(python=sys.executable, url=fake_kaggle.url))
-    runner.values |= {"inputs.kernel": "ada/study", "github.token": "t0ken", "secrets.KAGGLE_API_TOKEN": ""}
+    runner.values |= {
+        "inputs.kernel": "ada/study",
+        "github.token": "t0ken",
+        "secrets.KAGGLE_API_TOKEN": fake_kaggle.token,
+    }
     runner.variables |= {
         "GH_CALLS": str(tmp_path / "calls"),
         "HOME": os.environ["HOME"],
-        "KAGGLE_USERNAME": fake_kaggle.user,
-        "KAGGLE_KEY": fake_kaggle.key,
         "GITHUB_RUN_ID": "77",
         "GITHUB_RUN_ATTEMPT": "1",
         "GITHUB_SHA": _git(runner.checkout, "rev-parse", "HEAD"),
@@ -182,12 +184,12 @@ def test_an_input_that_is_no_kernel_does_nothing(
     assert _git(origin, "branch", "--format=%(refname:short)") == "main"
 
 
-def test_a_kernel_that_failed_opens_nothing_and_no_log_shows_the_key(
+def test_a_kernel_that_failed_opens_nothing_and_no_log_shows_the_token(
     machine: Any, workflows: Any, fake_kaggle: Any, tmp_path: Path
 ) -> None:
     fake_kaggle.state, fake_kaggle.failure = "ERROR", "out of memory"
     done = machine.run(workflows["sync-kaggle.yml"]["jobs"]["sync"])
     assert done.returncode == 1
     assert "got error, out of memory; wanted complete" in done.stdout
-    assert fake_kaggle.key not in done.stdout
+    assert fake_kaggle.token not in done.stdout
     assert list((tmp_path / "calls").iterdir()) == []

@@ -42,6 +42,15 @@ def test_pushes_the_script_with_what_it_asks_for(fake_kaggle: Any, kernel: Path)
     assert sent["isPrivate"] is True
 
 
+def test_signs_in_with_a_token(fake_kaggle: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("KAGGLE_USERNAME", "KAGGLE_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("KAGGLE_API_TOKEN", fake_kaggle.token)
+    kaggle = Kaggle.connect()
+    assert kaggle.user == "ada"
+    assert kaggle.status("ada/study").state == "complete"
+
+
 def test_what_the_client_prints_does_not_reach_standard_output(
     fake_kaggle: Any, kernel: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -69,8 +70,7 @@ def test_a_data_set_of_another_layout_shows_the_wanted_one(tmp_path: Path) -> No
 
 
 def test_trains_evaluates_and_seals_the_run(heart_study: Path, tiny_overrides: tuple[str, ...], tmp_path: Path) -> None:
-    (tmp_path / "input" / "heart").mkdir(parents=True)
-    (tmp_path / "input" / "heart" / "Task02_Heart").symlink_to(heart_study, target_is_directory=True)
+    shutil.copytree(heart_study, tmp_path / "input" / "heart" / "Task02_Heart")
 
     result = kaggle_train.run(
         "heart_small",
