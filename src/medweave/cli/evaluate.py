@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from medweave.cli.progress import case_progress
+from medweave.core.counting import counted
 from medweave.evaluation.report.report import FEW_SUBJECTS
 from medweave.measurements.measurement import measurement_label
 from medweave.workflows import evaluate as workflow
@@ -102,7 +103,8 @@ def score_tables(summary: Mapping[str, Any]) -> list[Table]:
     for kind, add_rows in kinds.items():
         heads = {name: facts for name, facts in summary["heads"].items() if facts["kind"] == kind}
         if heads:
-            title = f"{_part_title(summary)}: {summary['n_cases']} cases of {summary['n_subjects']} subjects"
+            cases, subjects = counted(summary["n_cases"], "case"), counted(summary["n_subjects"], "subject")
+            title = f"{_part_title(summary)}: {cases} of {subjects}"
             table = Table(title=title, title_justify="left")
             for column in columns[kind]:
                 table.add_column(column)

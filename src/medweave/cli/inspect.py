@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from medweave.cli.progress import case_progress
+from medweave.core.counting import counted
 from medweave.data.audit import Audit
 from medweave.data.summary import Spread, Summary
 from medweave.figures.page import format_number
@@ -45,7 +46,7 @@ def _print_tables(inspection: workflow.Inspection) -> None:
     console = Console(highlight=False, markup=False)
     summary = inspection.summary
     console.print(Text(summary.name, style="bold"), f"  layout {summary.layout}, {inspection.index.root}")
-    console.print(f"{_count(summary.n_cases, 'case')} of {_count(summary.n_subjects, 'subject')}")
+    console.print(f"{counted(summary.n_cases, 'case')} of {counted(summary.n_subjects, 'subject')}")
     if len(summary.images) > 1:
         console.print(f"images: {', '.join(f'{names} in {count}' for names, count in summary.patterns.items())}")
     if summary.n_label_maps:
@@ -59,7 +60,7 @@ def _print_tables(inspection: workflow.Inspection) -> None:
         _audit_table(inspection.audit, inspection.index.root) if inspection.audit.findings else "audit: clean"
     )
     console.print(
-        f"{_count(len(inspection.audit.errors), 'error')}, {_count(len(inspection.audit.warnings), 'warning')}"
+        f"{counted(len(inspection.audit.errors), 'error')}, {counted(len(inspection.audit.warnings), 'warning')}"
     )
     if inspection.report is not None:
         console.print(f"report: {inspection.report}")
@@ -142,7 +143,3 @@ def _spread(found: Spread) -> str:
     if found.minimum == found.maximum:
         return format_number(found.median, 4)
     return f"{format_number(found.median, 4)} ({format_number(found.minimum, 4)} to {format_number(found.maximum, 4)})"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
+from medweave.core.counting import counted
 from medweave.data.facts import CaseFacts
 from medweave.data.finding import Finding
 from medweave.data.shortcuts import Shortcut, find_shortcuts
@@ -54,8 +55,8 @@ def _small_classes(target: str, having: Sequence[CaseFacts]) -> Iterator[Finding
             yield Finding.warning(
                 "small_class",
                 tuple(case.case_id for case in members),
-                message=f"class {class_name!r} of target {target!r} has {n_subjects} "
-                f"{'subject' if n_subjects == 1 else 'subjects'}: too few for training, validation and test",
+                message=f"class {class_name!r} of target {target!r} has "
+                f"{counted(n_subjects, 'subject')}: too few for training, validation and test",
                 fix="add cases, join it to another class, or name it in the head's `ignore`.",
             )
 

@@ -8,6 +8,7 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
+from medweave.core.counting import counted
 from medweave.core.errors import DataError
 from medweave.core.files import read_json, write_json
 from medweave.data.case import Case
@@ -94,7 +95,7 @@ def draw_split(
     if len(groups) < len(wanted):
         raise DataError(
             "too few subjects to split",
-            got=f"{len(groups)} {'subject' if len(groups) == 1 else 'subjects'} with labels",
+            got=f"{counted(len(groups), 'subject')} with labels",
             wanted=f"at least {len(wanted)} ({', '.join(wanted)})",
             fix="add labelled cases, or set data.split.test to 0.",
         )

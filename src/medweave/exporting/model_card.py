@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from medweave.core.counting import counted
 from medweave.exporting.parity import Parity
 from medweave.inference.bundle_description import NO_ATTENTION, BundleDescription
 
@@ -73,8 +74,9 @@ def _results(part: str, summary: Mapping[str, Any]) -> str:
     rows = [row for head, scores in summary["heads"].items() for row in _rows(head, scores)]
     table = "\n".join(f"| {name} | {metric} | {value} |" for name, metric, value in rows)
     note = " The validation part chose the epoch, so its numbers are optimistic." if part == "val" else ""
+    cases, subjects = counted(summary["n_cases"], "case"), counted(summary["n_subjects"], "subject")
     return (
-        f"On {PARTS[part]}: {summary['n_cases']} cases of {summary['n_subjects']} subjects, mean and 95 % interval."
+        f"On {PARTS[part]}: {cases} of {subjects}, mean and 95 % interval."
         f"{note}\n\n| | | |\n| --- | --- | --- |\n{table}"
     )
 

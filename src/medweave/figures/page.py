@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 from PIL import Image
 
+from medweave.core.counting import counted
 from medweave.core.files import atomic_path
 
 DOTS_PER_INCH = 150
@@ -63,6 +64,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["number"] = format_number
+    environment.filters["counted"] = counted
     return environment
 
 
