@@ -25,7 +25,7 @@ def done_record(
         prediction: The answers.
         case: Its files, and its true classes where they are known.
         predictor: What predicted.
-        files: That were written for the case, without this record.
+        files: That were written for the case, from the folder of predictions, without this record.
         made_by: The model, its version and the options.
     """
     return {
@@ -65,7 +65,7 @@ def done_record(
             }
             for entry in prediction.measurements
         ],
-        "files": [path.name for path in files],
+        "files": [path.as_posix() for path in files],
     }
 
 

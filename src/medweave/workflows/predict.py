@@ -13,13 +13,14 @@ from medweave.data.case import Case
 from medweave.data.input_paths import cases_of_paths
 from medweave.inference.backends.provider import Provider
 from medweave.inference.batching import batches
+from medweave.inference.bundle_description import NO_ATTENTION
 from medweave.inference.case_inputs import CaseInputs
 from medweave.inference.gate.warning import InputWarning
 from medweave.inference.loading import load_predictor, read_facts
 from medweave.inference.lookahead import lookahead
 from medweave.inference.prediction import Prediction
 from medweave.inference.prediction_folder import PredictionFolder
-from medweave.inference.predictor import Predictor
+from medweave.inference.predictor import ExplainingBackend, Predictor
 from medweave.inference.record import done_record, failed_record
 from medweave.inference.writers.attention import write_attention
 from medweave.inference.writers.picture import write_picture
@@ -119,6 +120,8 @@ def run(
     options = options or PredictionOptions()
     facts = read_facts(model)
     predictor = _configured(load_predictor(model, provider=provider), options)
+    if options.overlay and predictor.network_classes and not isinstance(predictor.backend, ExplainingBackend):
+        logger.warning("pictures of where the network looked for its classes are %s", NO_ATTENTION)
     cases = cases_of_paths(inputs, source=predictor.source, layout=build_layout(facts.layout))
     environment = describe_environment()
     described = {"path": str(model), "kind": facts.kind, "sha256": facts.sha256}
@@ -169,12 +172,16 @@ def _records(
 
     def write(outcome: Outcome) -> dict[str, Any]:
         case, answer = outcome
-        if isinstance(answer, DataError):
-            logger.info("failed: %s", answer)
-            record = failed_record(case, str(answer), made_by=made_by)
-        else:
+        try:
+            if isinstance(answer, DataError):
+                raise answer
             files = _write(answer, case, predictor, options=options, folder=folder.path)
-            record = done_record(answer, case, predictor, files=files, made_by=made_by)
+        except DataError as error:
+            logger.info("failed: %s", error)
+            record = failed_record(case, str(error), made_by=made_by)
+        else:
+            names = [path.relative_to(folder.path) for path in files]
+            record = done_record(answer, case, predictor, files=names, made_by=made_by)
         write_json(folder.record(case), record)
         return record
 

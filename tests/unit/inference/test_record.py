@@ -42,7 +42,7 @@ MADE_BY = {"model_sha256": "abc", "medweave": "1.0"}
 
 
 def _record():
-    return done_record(PREDICTION, CASE, PREDICTOR, files=[Path("new/p1_heart_es.nii.gz")], made_by=MADE_BY)
+    return done_record(PREDICTION, CASE, PREDICTOR, files=[Path("p1_heart_es.nii.gz")], made_by=MADE_BY)
 
 
 def test_a_record_says_everything_in_plain_values():

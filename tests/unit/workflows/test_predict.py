@@ -170,6 +170,18 @@ def test_bad_files_are_recorded_with_one_clear_reason_each_and_the_others_go_on(
     assert sum(row["status"] == "done" for row in _rows(tmp_path / "new")) == 5
 
 
+def test_a_file_that_vanishes_before_its_picture_is_drawn_is_recorded(network, study, tmp_path, monkeypatch):
+    def draw(prediction, *, case, source, folder):
+        if case.case_id == "fall 3 ä":
+            case.images["image"].unlink()
+        return [read_channels(case.images["image"], spatial_dims=2) and folder / "picture.png"]
+
+    monkeypatch.setattr(predict, "write_picture", draw)
+    report = predict.run(tmp_path, [study], output=tmp_path / "new", options=PredictionOptions())
+    assert list(report.failures) == ["fall 3 ä"]
+    assert report.failures["fall 3 ä"].startswith("image file not found")
+
+
 def test_predictions_are_never_overwritten_and_resumed_where_they_are_not_done(network, study, tmp_path):
     new = tmp_path / "new"
     predict.run(tmp_path, [study], output=new, options=PLAIN)
