@@ -1,5 +1,6 @@
 """Where the training cases lie in the network's feature space, and how far from them a new case lies."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,8 +17,9 @@ MIN_CASES = 5
 #: With fewer held-out cases, training cases that were left out of the fit one fold after the other count too.
 MIN_HELD_OUT = 10
 FOLDS = 5
-#: Standard deviations of the held-out distances above their mean, from which a case is doubtful.
-DEVIATIONS = 3.0
+#: Share of new cases like the training cases that the limit lets pass. Their network's distances have heavy tails: a
+#: limit beyond nearly all of them lets pass most of what the network has never seen too.
+PASSING_SHARE = 0.95
 #: Digits of a number in JSON.
 DIGITS = 7
 
@@ -90,7 +92,8 @@ class FeatureSpace:
 def fit_feature_space(training: Sequence[Vector], held_out: Sequence[Vector]) -> FeatureSpace | None:
     """Fit the distribution to training cases and the threshold to cases that the network was not fitted to.
 
-    The threshold is the mean plus three standard deviations of the held-out distances, or the largest of them.
+    The threshold lets pass PASSING_SHARE of new cases like those held out, with fewer than 19 of them the largest
+    distance (the conformal quantile of Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World, 2005).
 
     Args:
         training: (F,) of each training case.
@@ -106,7 +109,8 @@ def fit_feature_space(training: Sequence[Vector], held_out: Sequence[Vector]) ->
     distances = [fitted.distance(case) for case in held_out]
     if len(distances) < MIN_HELD_OUT:
         distances += _distances_of_left_out(cases)
-    threshold = max(float(np.mean(distances) + DEVIATIONS * np.std(distances)), *distances)
+    rank = min(math.ceil((len(distances) + 1) * PASSING_SHARE), len(distances))
+    threshold = sorted(distances)[rank - 1]
     return FeatureSpace(fitted.mean, fitted.axes, fitted.variances, fitted.noise_variance, threshold)
 
 
