@@ -4,32 +4,16 @@ import csv
 import json
 
 import pytest
-import yaml
 
 from medweave.phantoms.cardiac import write_cardiac_study
-from medweave.recipes.loader import library_file
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory, prepare_with):
+def study(tmp_path_factory, prepare_with, write_measured_recipe):
     """A recipe without a network for the diagnosis, trained for an epoch on twelve beating hearts and evaluated."""
     folder = tmp_path_factory.mktemp("measured")
     write_cardiac_study(folder / "data", n_cases=12, seed=1, size_voxels=(32, 32))
-    recipe = yaml.safe_load(library_file("cardiac").read_text(encoding="utf-8"))
-    for section in (recipe["model"]["heads"], recipe["losses"]):
-        del section["diagnosis"]
-    recipe["preprocessing"]["cine"] |= {"spacing_mm": [5.0, 5.0, 10.0], "size_voxels": [32, 32, 10]}
-    recipe["patches"] = {"size_voxels": [32, 32, 8]}
-    recipe["model"]["encoders"]["cine"] = {
-        "name": "residual_unet",
-        "channels": [4, 4, 4],
-        "blocks": [1, 1, 1],
-        "steps": [[1, 1, 1], [2, 2, 1], [2, 2, 2]],
-    }
-    recipe["training"] = {"max_epochs": 1, "batch_size": 4, "loader_workers": 0, "precision": "float32"}
-    recipe["measurement_classifiers"] = {"diagnosis": "logistic_regression"}
-    recipe["data"]["split"] = {"train": 0.6, "val": 0.2, "test": 0.2, "seed": 0}
-    (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    write_measured_recipe(folder / "recipe.yaml")
     prepare_with("train", folder / "recipe.yaml", "--data", folder / "data", "--output", folder / "run")
     prepare_with("evaluate", folder / "run")
     return folder
