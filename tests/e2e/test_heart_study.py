@@ -18,6 +18,7 @@ RUN_FILES = {
     "split.json",
     "fingerprint.json",
     "fitted_images.json",
+    "input_gate.json",
     "log.txt",
     "metrics.csv",
     "checkpoints/last.ckpt",
