@@ -1,6 +1,7 @@
 """`medweave doctor`: what this machine has and what is missing."""
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,10 +10,11 @@ from medweave.workflows import doctor as workflow
 
 
 def doctor(
+    bundle: Annotated[Path | None, typer.Option(help="Also check that this bundle answers as at its export.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
     """Show versions, processor and memory; exit code 1 when something is missing."""
-    diagnosis = workflow.run()
+    diagnosis = workflow.run(bundle)
     if json_:
         print(json.dumps({"facts": diagnosis.facts, "problems": list(diagnosis.problems)}))
     else:

@@ -38,6 +38,7 @@ class BundleFolder:
         self.golden = path / "golden"
         self.monai = path / "monai"
         self.gate = path / "input_gate.json"
+        self.fitted_images = path / "fitted_images.json"
 
     def network(self, number: int, *, of: int) -> Path:
         """Return the file of a network of a model of some networks."""

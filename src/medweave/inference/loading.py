@@ -1,9 +1,11 @@
 """The Predictor of a path, whatever runs its network, and what the path says of itself without loading it."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from medweave.building.layout import image_dims
 from medweave.core.errors import UsageError
 from medweave.core.files import file_sha256
 from medweave.core.optional import import_optional
@@ -47,11 +49,13 @@ class ModelFacts:
         kind: "run" or "bundle".
         layout: How the data were arranged that it was trained on.
         sha256: Of the weights; of the hashes of several files where there are several.
+        image_dims: 2 or 3 for each image that it takes.
     """
 
     kind: str
     layout: Component
     sha256: str
+    image_dims: Mapping[str, int]
 
 
 def read_facts(path: Path) -> ModelFacts:
@@ -63,10 +67,16 @@ def read_facts(path: Path) -> ModelFacts:
     if is_bundle(path):
         description = read_description(path)
         hashes = [description.files[name] for name in description.network.files]
-        return ModelFacts("bundle", description.layout, _joined(hashes))
+        dims = {
+            name: source.preprocessor.spatial_dims
+            for source in description.inputs.values()
+            for name in source.image_names
+        }
+        return ModelFacts("bundle", description.layout, _joined(hashes), dims)
     run = RunFolder.open(path)
     hashes = [file_sha256(weights) for weights in weights_of(run)]
-    return ModelFacts("run", load_recipe(run.recipe).data.layout, _joined(hashes))
+    recipe = load_recipe(run.recipe)
+    return ModelFacts("run", recipe.data.layout, _joined(hashes), image_dims(recipe))
 
 
 def weights_of(run: RunFolder) -> list[Path]:

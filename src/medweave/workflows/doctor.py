@@ -3,11 +3,14 @@
 import os
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import psutil
 
 from medweave.core.optional import import_optional
+from medweave.inference.bundle import BundleFolder, load_bundle
+from medweave.inference.golden import check_golden
 from medweave.preprocessing.cache import default_cache_folder
 from medweave.runs.manifest import describe_environment
 
@@ -25,8 +28,15 @@ class Diagnosis:
     problems: tuple[str, ...]
 
 
-def run() -> Diagnosis:
-    """Look at versions, processor, memory, GPU and cache."""
+def run(bundle: Path | None = None) -> Diagnosis:
+    """Look at versions, processor, memory, GPU and cache.
+
+    Args:
+        bundle: Also predict the golden case of this bundle.
+
+    Raises:
+        RunError: The bundle is damaged.
+    """
     environment = describe_environment()
     cache = default_cache_folder()
     memory_gb = psutil.virtual_memory().total / 2**30
@@ -45,6 +55,17 @@ def run() -> Diagnosis:
     parent = next(folder for folder in (cache, *cache.parents) if folder.exists())
     if not os.access(parent, os.W_OK):
         problems.append(f"the cache folder {cache} cannot be written. Fix: set MEDWEAVE_CACHE to another folder.")
+    if bundle is not None:
+        result = check_golden(load_bundle(bundle), BundleFolder(bundle).golden)
+        differences = (
+            f"{100 * result.label_agreement:.2f} % equal labels, classes that differ by {result.class_difference:.1e}"
+        )
+        facts["golden case"] = differences
+        if not result.is_same:
+            problems.append(
+                f"{bundle} answers its golden case otherwise than where it was exported: {differences}. "
+                "Fix: install the versions in its bundle.json."
+            )
     return Diagnosis(facts, tuple(problems))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from medweave import __version__
-from medweave.building.layout import build_layout, image_dims
+from medweave.building.layout import build_layout
 from medweave.core.errors import DataError, RunError, UsageError
 from medweave.core.files import read_json, why_not_a_folder
 from medweave.core.logging import get_logger
@@ -21,9 +21,9 @@ from medweave.data.split import Split, as_one_subject
 from medweave.evaluation.folder import EvaluationFolder
 from medweave.evaluation.judging import Judgement, OnProgress, judge, pooled, refuse_uncontrolled
 from medweave.evaluation.summary import summarise
-from medweave.inference.loading import load_predictor
+from medweave.inference.bundle import is_bundle
+from medweave.inference.loading import load_predictor, read_facts
 from medweave.inference.predictor import Predictor
-from medweave.recipes.loader import load_recipe
 from medweave.recipes.section import Component
 from medweave.runs.continuation import refuse_unfinished_folds
 from medweave.runs.ensemble import Ensemble
@@ -77,11 +77,14 @@ def run(
         on_progress: Called after each case.
 
     Raises:
-        UsageError: The control of shortcuts is asked of a model that does not classify.
+        UsageError: The control of shortcuts is asked of a model that does not classify, or no folder is named for a
+            bundle.
         DataError: No case has truth, the data are those that the model was trained on, or a file cannot be used.
         RunError: The model cannot be used, has no such part, or `output` holds something else.
     """
     part = EXTERNAL if data else split
+    if data and output is None and is_bundle(model):
+        raise UsageError("nothing is written into a bundle", where=model, fix="name a folder with --output.")
     _refuse_other_part(model, part)
     index = _external_index(model, data, layout=layout) if data else _part_index(model, split)
     assigned: Iterable[tuple[Predictor, DatasetIndex]] = (
@@ -198,15 +201,14 @@ def _part_index(model: Path, split: OwnPart) -> DatasetIndex:
 
 def _external_index(model: Path, data: Path, *, layout: str | None) -> DatasetIndex:
     """Scan an external test set, refusing one that holds images that the model was fitted to."""
-    run = RunFolder(model)
-    recipe = load_recipe(run.recipe)
-    index = scan(data, layout=build_layout(Component(name=layout) if layout else recipe.data.layout))
+    run, facts = RunFolder(model), read_facts(model)
+    index = scan(data, layout=build_layout(Component(name=layout) if layout else facts.layout))
     known = read_json(run.fitted_images) if run.fitted_images.is_file() else {}
     fitted = {sha256: case_id for case_id, images in known.items() for sha256 in images.values()}
     shared = {
         case.case_id: fitted[sha256]
         for case in index.cases
-        for name, spatial_dims in image_dims(recipe).items()
+        for name, spatial_dims in facts.image_dims.items()
         if name in case.images and (sha256 := image_sha256(case.images[name], spatial_dims=spatial_dims)) in fitted
     }
     if shared:

@@ -164,6 +164,11 @@ def _write_documents(
 ) -> None:
     """Write what proves and describes the bundle."""
     precision = description.network.precision
+    fitted = read_json(run.fitted_images) if run.fitted_images.is_file() else {}
+    # Hashes of the images alone: the names of cases may tell of persons.
+    write_json(
+        bundle.fitted_images, {f"case {number}": hashes for number, hashes in enumerate(fitted.values(), start=1)}
+    )
     write_json(bundle.parity, {"precision": precision, "split": "val", **parity.to_json()})
     write_text(bundle.model_card, model_card(description, parity, _evaluations(run)))
     recipe = load_recipe(run.recipe)

@@ -47,6 +47,7 @@ def test_facts_are_read_without_loading(tiny_run, bundle, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     of_run, of_bundle = read_facts(tiny_run), read_facts(bundle.path)
     assert (of_run.kind, of_run.layout.name) == ("run", "msd")
+    assert of_run.image_dims == of_bundle.image_dims == {"image": 3}
     assert of_run.sha256 == hashlib.sha256(RunFolder(tiny_run).weights.read_bytes()).hexdigest()
     assert (of_bundle.kind, of_bundle.layout.name) == ("bundle", "msd")
     assert of_bundle.sha256 == hashlib.sha256((bundle.path / "model.onnx").read_bytes()).hexdigest()

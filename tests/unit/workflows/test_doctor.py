@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
+from medweave.inference.golden import GoldenResult
 from medweave.workflows import doctor
 
 
@@ -49,3 +50,15 @@ def test_without_anything_that_runs_a_network_the_extras_are_named(monkeypatch, 
     monkeypatch.setenv("MEDWEAVE_CACHE", str(tmp_path))
     monkeypatch.setattr(doctor, "find_spec", lambda name: None)
     assert any("'medweave[runtime]', or 'medweave[train]'" in problem for problem in doctor.run().problems)
+
+
+@pytest.mark.parametrize(("result", "n_problems"), [(GoldenResult(1.0, 1e-6), 0), (GoldenResult(0.98, 0.1), 1)])
+def test_a_bundle_that_answers_its_golden_case_otherwise_is_a_problem(result, n_problems, monkeypatch, tmp_path):
+    monkeypatch.setenv("MEDWEAVE_CACHE", str(tmp_path))
+    monkeypatch.setattr(doctor, "load_bundle", lambda path: path.name)
+    monkeypatch.setattr(doctor, "check_golden", lambda bundle, folder: result)
+    found = doctor.run(tmp_path / "heart")
+    told = [problem for problem in found.problems if "golden" in problem]
+    assert len(told) == n_problems
+    assert not told or "98.00 % equal labels, classes that differ by 1.0e-01" in told[0]
+    assert found.facts["golden case"].startswith(f"{100 * result.label_agreement:.2f} %")

@@ -10,17 +10,19 @@ import SimpleITK as sitk
 from medweave.core.errors import DataError, RunError, UsageError
 from medweave.core.files import write_json, write_text
 from medweave.data.audit import Audit
-from medweave.data.examination import examine_all
+from medweave.data.examination import examine_all, image_sha256
 from medweave.data.layouts.layout import scan
 from medweave.data.split import Split
 from medweave.data.study import InputSource, SegmentationSource, StudySource
 from medweave.evaluation.folder import EvaluationFolder
+from medweave.inference.loading import ModelFacts
 from medweave.inference.prediction import Prediction, SegmentationHeadInfo, SegmentationPrediction
 from medweave.inference.predictor import Predictor
 from medweave.preprocessing.intensity import IntensityNormalisation
 from medweave.preprocessing.pipeline import Preprocessor
 from medweave.preprocessing.readers.medical import read_label_map
 from medweave.recipes.loader import dump_recipe, load_recipe
+from medweave.recipes.section import Component
 from medweave.runs.folder import RunFolder
 from medweave.workflows import evaluate
 
@@ -279,3 +281,22 @@ def test_an_ensemble_without_a_test_part_is_judged_on_its_folds(ensemble, tmp_pa
     write_json(run.manifest, json.loads(run.manifest.read_text()) | {"status": "running"})
     with pytest.raises(RunError, match="the ensemble is not complete"):
         evaluate.run(run.path, split="folds")
+
+
+def test_nothing_is_written_into_a_bundle(tmp_path, heart_study):
+    (tmp_path / "bundle.json").write_text("{}")
+    with pytest.raises(UsageError, match=r"nothing is written into a bundle .*--output"):
+        evaluate.run(tmp_path, data=heart_study)
+
+
+def test_a_bundle_is_judged_on_other_data_and_not_on_what_it_was_fitted_to(model, heart_study, tmp_path, monkeypatch):
+    facts = ModelFacts("bundle", Component(name="msd"), "0" * 64, {"image": 3})
+    monkeypatch.setattr(evaluate, "read_facts", lambda path: facts)
+    (tmp_path / "bundle").mkdir()
+    (tmp_path / "bundle" / "bundle.json").write_text("{}")
+    result = evaluate.run(tmp_path / "bundle", data=heart_study, output=tmp_path / "out")
+    assert (result.folder, result.summary["n_cases"]) == (tmp_path / "out", 6)
+    known = image_sha256(heart_study / "imagesTr" / "heart_003.nii.gz", spatial_dims=3)
+    (tmp_path / "bundle" / "fitted_images.json").write_text(json.dumps({"case 1": {"image": known}}))
+    with pytest.raises(DataError, match=r"heart_003, which is case 1 of the training"):
+        evaluate.run(tmp_path / "bundle", data=heart_study, output=tmp_path / "again")
