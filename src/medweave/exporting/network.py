@@ -14,6 +14,7 @@ from torch.export import Dim
 from torch.nn.modules.instancenorm import _InstanceNorm
 
 from medweave.core.errors import RunError
+from medweave.exporting.instance_norm import AxiswiseInstanceNorm
 from medweave.inference.backends.onnx import PRESENT, graph_input
 from medweave.inference.gate.features import feature_output
 from medweave.models.multitask import MultiTaskModel
@@ -33,7 +34,7 @@ class ExportedNetwork(nn.Module):
 
     def __init__(self, model: MultiTaskModel) -> None:
         super().__init__()
-        self.model: MultiTaskModel = _with_group_norm(copy.deepcopy(model).cpu().float().eval())
+        self.model: MultiTaskModel = _with_exportable_norms(copy.deepcopy(model).cpu().float().eval())
         self.inputs = list(model.encoders)
 
     @property
@@ -122,17 +123,12 @@ def _dimension(number: int, axis: int, step: int) -> object:
     return step * size if step > 1 else size
 
 
-def _with_group_norm(model: MultiTaskModel) -> MultiTaskModel:
-    """Write every instance normalisation as a group normalisation of one channel a group, which is the same.
-
-    PyTorch writes an instance normalisation for one batch size alone.
-    """
+def _with_exportable_norms(model: MultiTaskModel) -> MultiTaskModel:
+    """Replace every instance normalisation by one that can be written for any batch size."""
     for module in list(model.modules()):
         for name, child in module.named_children():
             if isinstance(child, _InstanceNorm) and not child.track_running_stats:
-                group_norm = nn.GroupNorm(child.num_features, child.num_features, child.eps, affine=child.affine)
-                group_norm.load_state_dict(child.state_dict())
-                setattr(module, name, group_norm.eval())
+                setattr(module, name, AxiswiseInstanceNorm(child))
     return model
 
 
