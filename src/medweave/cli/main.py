@@ -28,6 +28,7 @@ COMMANDS: dict[str, str] = {
     "evaluate": "Measure a trained model on its test part or on other data.",
     "predict": "Segment images with a trained model.",
     "export": "Make a bundle that predicts without PyTorch.",
+    "serve": "Answer requests over HTTP with trained models.",
     "compare": "Compare runs on the same cases.",
     "download": "Fetch a public data set.",
     "kaggle": "Train at Kaggle and bring the run back.",

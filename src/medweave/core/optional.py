@@ -12,6 +12,7 @@ EXTRAS = {
     "onnxruntime": "runtime",
     "openvino": "openvino",
     "kaggle": "kaggle",
+    **dict.fromkeys(("fastapi", "starlette", "uvicorn", "python_multipart", "prometheus_client"), "serve"),
     **dict.fromkeys(("onnx", "onnxscript"), "onnx"),
 }
 

@@ -73,6 +73,13 @@ def infer_by_window(
     return {head: _cut(accumulated, corner) for head, accumulated in sums.items()}
 
 
+def count_windows(shape: Sequence[int], *, window_voxels: Sequence[int], overlap: float, divisor: Sequence[int]) -> int:
+    """Return how many windows `infer_by_window` lays over an image of this size."""
+    window = padded_size([min(want, have) for want, have in zip(window_voxels, shape, strict=True)], divisor)
+    padded = [max(want, have) for want, have in zip(window, shape, strict=True)]
+    return sum(1 for _ in _starts(padded, window, overlap))
+
+
 def _cut(values: Array, corner: tuple[slice, ...]) -> Array:
     return values[(slice(None), *corner)] if values.ndim > 1 else values
 

@@ -1,6 +1,9 @@
 import json
 import math
+import os
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -85,3 +88,13 @@ def test_a_network_that_is_none_is_refused(bundle, reseal):
     reseal(bundle, read_description(bundle.path))
     with pytest.raises(RunError, match=r"the network cannot be loaded .*model\.onnx.*Fix: export or copy it again"):
         load_bundle(bundle.path)
+
+
+def test_onnx_runtime_begins_no_session_of_telemetry(bundle, tmp_path):
+    load = "from medweave.inference.bundle import load_bundle"
+    program = f"from pathlib import Path; {load}; load_bundle(Path({str(bundle.path)!r}))"
+    (tmp_path / "temporary").mkdir()
+    environment = {"PYTHONPATH": os.pathsep.join(sys.path), "PATH": "", "TMPDIR": str(tmp_path / "temporary")}
+    subprocess.run([sys.executable, "-c", program], check=True, env=environment)
+    # Its reporter keeps the name of its session here.
+    assert not (tmp_path / "temporary" / ".ses").exists()

@@ -5,7 +5,7 @@ import pytest
 import torch
 from monai.inferers import sliding_window_inference
 
-from medweave.inference.sliding_window import infer_by_window
+from medweave.inference.sliding_window import count_windows, infer_by_window
 
 RNG = np.random.default_rng(0)
 
@@ -154,3 +154,16 @@ def test_features_are_the_mean_of_the_windows(window, n_windows):
     assert len(seen) == n_windows
     assert found["features.mri"] == pytest.approx(np.mean(seen, axis=0)[0], abs=1e-6)
     assert found["heart"] == pytest.approx(image, abs=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (8, 8), (9, 8), (20, 33)])
+def test_as_many_windows_are_counted_as_are_run(shape):
+    calls = []
+
+    def network(batch):
+        calls.append(batch.shape)
+        return {"head": batch}
+
+    options = {"window_voxels": (8, 8), "overlap": 0.5, "divisor": (4, 4)}
+    infer_by_window(np.zeros((1, *shape), np.float32), network, **options)
+    assert count_windows(shape, **options) == len(calls)

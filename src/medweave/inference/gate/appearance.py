@@ -168,7 +168,8 @@ class TrainingAppearance:
 def _quantiles(channel: sitk.Image) -> NDArray[np.float64]:
     values = sitk.GetArrayViewFromImage(channel).reshape(-1)
     chosen = values[:: max(len(values) // MAX_VOXELS, 1)].astype(np.float64)
-    quantiles: NDArray[np.float64] = np.quantile(chosen, QUANTILES)
+    with np.errstate(invalid="ignore"):  # between infinities; the Preprocessor refuses them
+        quantiles: NDArray[np.float64] = np.quantile(chosen, QUANTILES)
     return quantiles
 
 

@@ -30,6 +30,11 @@ def test_quantiles_are_those_of_the_voxels():
     assert found.intensity == pytest.approx(np.array([[1, 50, 99], [-49, 0, 49]]), abs=1e-3)
 
 
+def test_infinite_voxels_are_left_to_the_preprocessor_without_a_warning():
+    found = Appearance.of([_volume(1, 100) * np.inf], PLAIN)
+    assert not np.isfinite(found.intensity).all()
+
+
 def test_quantiles_of_a_large_image_are_of_evenly_chosen_voxels():
     values = np.random.default_rng(0).normal(size=(90, 90, 90)).astype(np.float32)
     found = Appearance.of([to_image(values, Grid((90,) * 3, (1.0,) * 3, (0.0,) * 3, LPS))], PLAIN)

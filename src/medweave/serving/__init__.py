@@ -1,0 +1,1 @@
+"""Services on the Predictor: nothing below this layer knows of HTTP."""

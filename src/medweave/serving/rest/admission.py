@@ -1,0 +1,144 @@
+"""What an uploaded image must be before anything parses it: of a known kind by its content, and within the limits."""
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from http import HTTPStatus
+from itertools import permutations
+from math import prod
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+import SimpleITK as sitk
+
+from medweave.preprocessing.pipeline import Preprocessor
+from medweave.serving.rest.limits import BYTES_PER_MB, Limits
+from medweave.serving.rest.nifti_header import HEADER_BYTES, is_nifti, nifti_size
+from medweave.serving.rest.picture_header import JPEG_SIGNATURE, PNG_SIGNATURE, jpeg_pixels, png_pixels
+from medweave.serving.rest.problem import Problem
+
+GZIP_SIGNATURE = b"\x1f\x8b"
+CHUNK_BYTES = 2**18
+
+
+class Readable(Protocol):
+    """What bytes are read from."""
+
+    def read(self, count: int, /) -> bytes:
+        """Return at most so many of the next bytes, none at the end."""
+        ...
+
+
+class Admission:
+    """Writes the images of a request to disk, decompressed, as long as they keep the limits.
+
+    Args:
+        folder: Where they go.
+        limits: What they must keep.
+    """
+
+    def __init__(self, folder: Path, limits: Limits) -> None:
+        self.folder = folder
+        self.limits = limits
+        self._left_bytes = limits.decompressed_mb * BYTES_PER_MB
+
+    def admit(self, content: BinaryIO, name: str, preprocessor: Preprocessor) -> Path:
+        """Write an image.
+
+        Args:
+            content: The uploaded file.
+            name: Of the image, as the model calls it.
+            preprocessor: Of the input that the image belongs to.
+
+        Returns:
+            The written file, whose suffix tells its kind.
+
+        Raises:
+            Problem: It is empty, of an unknown kind, damaged or too large.
+        """
+        start = content.read(len(PNG_SIGNATURE))
+        content.seek(0)
+        stem = str(len(list(self.folder.iterdir())))
+        try:
+            if start == PNG_SIGNATURE:
+                return self._picture(content, png_pixels(content), self.folder / f"{stem}.png")
+            if start.startswith(JPEG_SIGNATURE):
+                return self._picture(content, jpeg_pixels(content), self.folder / f"{stem}.jpg")
+            path = self.folder / f"{stem}.nii"
+            if start.startswith(GZIP_SIGNATURE):
+                with gzip.open(content) as plain:
+                    return self._volume(plain, path, preprocessor)
+            if start:
+                return self._volume(content, path, preprocessor)
+        except (EOFError, gzip.BadGzipFile, zlib.error, ValueError) as error:
+            raise Problem(
+                HTTPStatus.UNPROCESSABLE_ENTITY, "damaged-image", f"Image {name!r}: {error}. Send it again."
+            ) from error
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "empty-image", f"Image {name!r} has no content.")
+
+    def _picture(self, content: BinaryIO, pixels: int, path: Path) -> Path:
+        if pixels == 0:
+            raise ValueError("it has no pixels")
+        _keep(pixels, self.limits.pixels, "pixels")
+        content.seek(0)
+        self._write(_chunks(content), path)
+        return path
+
+    def _volume(self, content: Readable, path: Path, preprocessor: Preprocessor) -> Path:
+        header = content.read(HEADER_BYTES)
+        if not is_nifti(header):
+            raise Problem(
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+                "unsupported-image",
+                "An image is none of NIfTI-1 in one file (.nii, .nii.gz), PNG and JPEG.",
+            )
+        size = nifti_size(header)
+        _keep(size.voxels, self.limits.voxels, "voxels")
+        _keep(size.file_bytes, self._left_bytes, "bytes in all images, decompressed,")
+        written = self._write(_chunks(content, first=header), path)
+        if written < size.file_bytes:
+            raise ValueError(f"it has {written} of the {size.file_bytes} bytes that its header promises")
+        _keep(_preprocessed_voxels(path, preprocessor), self.limits.voxels, "voxels in the model's spacing")
+        return path
+
+    def _write(self, chunks: Iterator[bytes], path: Path) -> int:
+        """Write chunks as long as the request may have more of them; return their bytes."""
+        written = 0
+        with path.open("xb") as stream:
+            for chunk in chunks:
+                written += len(chunk)
+                _keep(written, self._left_bytes, "bytes in all images, decompressed,")
+                stream.write(chunk)
+        self._left_bytes -= written
+        return written
+
+
+def _chunks(content: Readable, *, first: bytes = b"") -> Iterator[bytes]:
+    if first:
+        yield first
+    while chunk := content.read(CHUNK_BYTES):
+        yield chunk
+
+
+def _keep(found: float, limit: int, what: str) -> None:
+    if found > limit:
+        raise Problem(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "image-too-large", f"More than {limit} {what} are not taken here."
+        )
+
+
+def _preprocessed_voxels(path: Path, preprocessor: Preprocessor) -> float:
+    """Return at most how many voxels a volume has in the model's spacing, whichever way its axes lie."""
+    if preprocessor.spacing_mm is None:
+        return 0
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError as error:
+        raise ValueError("its header cannot be read") from error
+    extents_mm = [size * spacing for size, spacing in zip(reader.GetSize()[:3], reader.GetSpacing()[:3], strict=True)]
+    return max(
+        prod(max(extent / spacing, 1.0) for extent, spacing in zip(extents_mm, order, strict=False))
+        for order in permutations(preprocessor.spacing_mm)
+    )

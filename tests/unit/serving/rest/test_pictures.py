@@ -1,0 +1,53 @@
+import gzip
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from medweave.data.case import Case
+from medweave.serving.rest import pictures
+from medweave.serving.rest.job import Job
+from medweave.serving.rest.limits import Limits
+from medweave.serving.rest.metrics import Metrics
+from medweave.serving.rest.predicting import predict_jobs
+from medweave.serving.rest.problem import Problem
+
+
+@pytest.fixture
+def job(served, tmp_path, picture):
+    folder = tmp_path / "job"
+    folder.mkdir()
+    (folder / "0.png").write_bytes(picture)
+    made = Job(served["xray"], Case("a", "a", {"image": folder / "0.png"}), folder, False, "r")
+    list(predict_jobs([made], limits=Limits(), metrics=Metrics()))
+    return made
+
+
+def test_label_maps_leave_memory_and_come_back_as_they_were(job, served):
+    assert job.prediction.segmentations["areas"].label_map.GetSize() == (0, 0)
+    expected = served["xray"].predictor.predict(job.case).segmentations["areas"].label_map
+    content = gzip.decompress(pictures.mask(job, "areas"))
+    assert content[352:] == sitk.GetArrayFromImage(expected).tobytes()
+
+
+def test_pictures_are_not_kept(job):
+    before = sorted(job.folder.iterdir())
+    assert pictures.overlay(job, None).startswith(b"\x89PNG")
+    pictures.mask(job, None)
+    assert sorted(job.folder.iterdir()) == before
+
+
+def test_a_model_of_classes_alone_shows_the_image_and_has_no_mask(job):
+    job.prediction.segmentations.clear()
+    job.answer.segmentations.clear()
+    assert pictures.overlay(job, None).startswith(b"\x89PNG")
+    assert list(job.describe().links.overlays) == ["classes"]
+    with pytest.raises(Problem, match="no structures"):
+        pictures.mask(job, None)
+
+
+def test_what_is_removed_in_the_meantime_is_not_there(job):
+    np.testing.assert_equal(len(list(job.folder.glob("label_map_*.nii"))), 1)
+    next(job.folder.glob("label_map_*.nii")).unlink()
+    with pytest.raises(Problem, match="not kept any more"):
+        pictures.mask(job, "areas")

@@ -1,0 +1,90 @@
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from medweave.core.errors import UsageError
+from medweave.serving.rest import server
+from medweave.serving.rest.limits import Limits
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def form(name, content):
+    head = f'--x\r\nContent-Disposition: form-data; name="{name}"; filename="a"\r\n\r\n'.encode()
+    return head + content + b"\r\n--x--\r\n"
+
+
+def ask(address, data=None):
+    headers = {"Content-Type": "multipart/form-data; boundary=x"} if data else {}
+    response = httpx2.request("POST" if data else "GET", address, content=data, headers=headers, timeout=30)
+    return response.status_code, response.content
+
+
+@pytest.fixture
+def process(picture_bundle, tmp_path):
+    """A real process of the service, its address and the folder for its temporary files."""
+    port, temporary = free_port(), tmp_path / "temporary"
+    temporary.mkdir()
+    command = [sys.executable, "-m", "medweave", "serve", str(picture_bundle), "--port", str(port)]
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    environment.pop("MEDWEAVE_API_KEY", None)
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as started:
+        address, ends = f"http://127.0.0.1:{port}", time.monotonic() + 60
+        while True:
+            try:
+                assert ask(f"{address}/ready")[0] == 200
+                break
+            except httpx2.TransportError:
+                assert started.poll() is None, started.stderr.read()
+                assert time.monotonic() < ends
+                time.sleep(0.1)
+        yield started, address, temporary
+        started.kill()
+
+
+def test_a_process_answers_and_ends_in_good_order_when_it_is_told_to(process, picture):
+    started, address, temporary = process
+    status, content = ask(f"{address}/models/xray/predictions", form("image", picture))
+    found = json.loads(content)
+    assert (status, found["status"]) == (200, "done")
+    assert ask(address + found["links"]["masks"]["areas"])[0] == 200
+    assert ask(f"{address}/models/xray/predictions", form("image", b"text"))[0] == 415
+    assert len(list(temporary.glob("medweave-serve-*/*"))) == 1
+
+    started.send_signal(signal.SIGTERM)
+    _, log = started.communicate(timeout=30)
+    assert started.returncode == 0, log
+    assert list(temporary.glob("medweave-*")) == []
+    assert "1 model at http://127.0.0.1" in log
+    assert "Traceback" not in log
+    assert re.search(r"INFO request=\w{32} method=POST route=/models/\{name\}/predictions status=200 ms=", log)
+
+
+def test_an_open_address_without_a_key_is_refused_before_a_model_is_loaded(monkeypatch):
+    monkeypatch.delenv("MEDWEAVE_API_KEY", raising=False)
+    with pytest.raises(UsageError, match="MEDWEAVE_API_KEY"):
+        server.serve([Path("nothing")], host="0.0.0.0", port=1, limits=Limits())  # noqa: S104
+
+
+def test_addresses_are_written_as_a_browser_takes_them(monkeypatch, picture_bundle):
+    said, ran = [], []
+    monkeypatch.setattr(server.uvicorn, "run", lambda app, **options: ran.append((app, options)))
+    monkeypatch.setattr(server.signal, "signal", lambda *_: None)
+    server.serve([picture_bundle], host="::1", port=81, limits=Limits(job_s=7.5), on_start=said.append)
+    ((app, options),) = ran
+    app.state.service.close()
+    assert said == ["http://[::1]:81"]
+    assert (options["host"], options["port"], options["timeout_graceful_shutdown"]) == ("::1", 81, 8)
