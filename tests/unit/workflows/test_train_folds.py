@@ -106,9 +106,7 @@ def test_a_collapsed_fold_raises_an_alarm(broken, resume, caplog):
 
 
 def test_another_recipe_or_number_of_folds_cannot_continue_an_ensemble(broken, resume):
-    with pytest.raises(
-        RunError, match=r"the recipe is not the one that .*optimizer\.lr was 0\.01, is"
-    ):
+    with pytest.raises(RunError, match=r"the recipe is not the one that .*optimizer\.lr was 0\.01, is"):
         resume(broken, "optimizer.lr=0.5")
     with pytest.raises(RunError, match=r"began with other folds .*: got --folds 3; wanted --folds 2"):
         resume(broken, n_folds=3)

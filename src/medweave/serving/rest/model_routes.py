@@ -26,7 +26,7 @@ async def list_models(service: ServiceOfRequest) -> list[ModelSummary]:
     ]
 
 
-@router.get("/{name}", responses=problems(HTTPStatus.NOT_FOUND))
+@router.get("/{name}", responses=problems(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY))
 async def describe_model(model: ModelOfRequest) -> ModelDescription:
     """Tell the inputs, classes, structures, version, hash and card of a model."""
     return model.description

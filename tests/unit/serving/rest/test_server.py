@@ -1,3 +1,4 @@
+import importlib
 import json
 import os
 import re
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from medweave.core.errors import UsageError
 from medweave.serving.rest import server
@@ -88,3 +90,30 @@ def test_addresses_are_written_as_a_browser_takes_them(monkeypatch, picture_bund
     app.state.service.close()
     assert said == ["http://[::1]:81"]
     assert (options["host"], options["port"], options["timeout_graceful_shutdown"]) == ("::1", 81, 8)
+
+
+@pytest.mark.slow
+def test_the_service_keeps_what_its_own_description_promises(process, picture):
+    schemathesis = pytest.importorskip("schemathesis")
+    checks = importlib.import_module("schemathesis.specs.openapi.checks")
+    _, address, _ = process
+    promised = [
+        checks.status_code_conformance,
+        checks.content_type_conformance,
+        checks.response_headers_conformance,
+        checks.response_schema_conformance,
+        schemathesis.checks.not_a_server_error,
+    ]
+    operations = [found.ok() for found in schemathesis.openapi.from_url(f"{address}/openapi.json").get_all_operations()]
+    assert len(operations) == 10
+    for operation in operations:
+
+        @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+        @given(case=operation.as_strategy())
+        def keeps_its_promises(case):
+            if "name" in case.path_parameters and case.operation.method == "post":
+                case.path_parameters["name"] = "xray"
+            case.call_and_validate(checks=promised)
+
+        keeps_its_promises()
+    assert ask(f"{address}/models/xray/predictions", form("image", picture))[0] == 200
