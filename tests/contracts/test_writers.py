@@ -23,7 +23,10 @@ def _write(name, axes, folder):
     image = folder / ("image.mha" if axes == 2 else "image.nii.gz")
     sitk.WriteImage(to_image(labels.astype(np.float32) * 10, grid), str(image))
     answer = SegmentationPrediction(
-        to_image(labels, grid), {"left_atrium": 1.0}, {"left_atrium": (labels > 0).astype(np.float32) * 0.75}
+        to_image(labels, grid),
+        {"left_atrium": 1.0},
+        {"left_atrium": (labels > 0).astype(np.float32) * 0.75},
+        deviations={"left_atrium": (labels > 0).astype(np.float32) * 0.1},
     )
     info = SegmentationHeadInfo({"left_atrium": 7}, activation="softmax", input_name="mri", image_name="image")
     case = Case("case_1", "subject_1", images={"image": image})

@@ -13,6 +13,7 @@ HEAD = {
     "kind": "segmentation",
     "n_without_truth": 0,
     "mean_dice": METRIC,
+    "volume_unit": "mL",
     "structures": {"left_atrium": dict.fromkeys(STRUCTURE_METRICS, METRIC) | {"missed": 0}},
 }
 CLASSES = {"kind": "classification", "n_cases": 5, "n_without_truth": 0, **dict.fromkeys(CLASS_METRICS, METRIC)}

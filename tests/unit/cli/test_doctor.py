@@ -14,7 +14,7 @@ def doctor(monkeypatch):
 
     def invoke(*arguments, problems=()):
         diagnosis = Diagnosis({"cores": 2, "gpu": None}, problems)
-        monkeypatch.setattr(command.workflow, "run", lambda: diagnosis)
+        monkeypatch.setattr(command.workflow, "run", lambda bundle: diagnosis)
         app = typer.Typer()
         app.command()(command.doctor)
         return CliRunner().invoke(app, list(arguments), catch_exceptions=False)

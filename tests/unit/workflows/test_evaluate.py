@@ -237,7 +237,7 @@ def test_folds_are_pooled_as_by_hand(ensemble):
     assert found.folder == ensemble / "evaluation/folds"
     assert (found.summary["split"], found.summary["n_cases"]) == ("folds", len(fitted))
     for name in ("per_case.csv", "classification_side.csv", "classification_signs.csv"):
-        pd.testing.assert_frame_equal(pd.read_csv(found.folder / name), _tables(by_hand, name))
+        pd.testing.assert_frame_equal(pd.read_csv(found.folder / name), _tables(by_hand, name), check_dtype=False)
     heads, sides = found.summary["heads"], _tables(by_hand, "classification_side.csv")
     assert heads["side"]["accuracy"]["mean"] == pytest.approx((sides["true_class"] == sides["pred_class"]).mean())
     dice = _tables(by_hand, "per_case.csv")["dice"]
