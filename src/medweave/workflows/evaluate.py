@@ -183,9 +183,9 @@ def _ensemble_facts(model: Path) -> dict[str, Any]:
 
 
 def _part_index(model: Path, split: OwnPart) -> DatasetIndex:
-    if is_bundle(model):
-        raise RunError("a bundle has no data of its own", where=model, fix="give a data folder with --data.")
-    run = RunFolder.open(model)
+    run = RunFolder(model) if is_bundle(model) else RunFolder.open(model)
+    if not run.split.is_file():
+        raise RunError("this model has no data of its own", where=model, fix="give a data folder with --data.")
     drawn = Split.load(run.split)
     case_ids = (*drawn.train, *drawn.val) if split == "folds" else drawn.part(split)
     if not case_ids:
