@@ -65,7 +65,11 @@ def network(monkeypatch):
         )
 
     monkeypatch.setattr(predict, "load_predictor", load)
-    monkeypatch.setattr(predict, "read_facts", lambda path: ModelFacts("run", Component(name="table"), model["sha256"], {"image": 2}))
+    monkeypatch.setattr(
+        predict,
+        "read_facts",
+        lambda path: ModelFacts("run", Component(name="table"), model["sha256"], {"image": 2}),
+    )
     network.model = model
     return network
 
