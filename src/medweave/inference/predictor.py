@@ -84,13 +84,19 @@ class WindowSettings:
         size_voxels: Of the window of each input.
         overlap: Share of a window that overlaps the next.
         flips: Average over mirrored copies.
+        flip_axes: Spatial axes that these are mirrored along.
         largest_component: Keep only the largest component of each structure.
     """
 
     size_voxels: Mapping[str, tuple[int, ...]]
     overlap: float = 0.5
     flips: bool = False
+    flip_axes: tuple[int, ...] = (0, 1, 2)
     largest_component: bool = False
+
+    def mirrorings(self, spatial_dims: int) -> list[tuple[int, ...]]:
+        """Return the sets of axes that images of some dimension are mirrored along; the first is empty."""
+        return mirrorings([axis for axis in self.flip_axes if axis < spatial_dims] if self.flips else [])
 
 
 @dataclass(frozen=True)
@@ -218,7 +224,7 @@ class Predictor:
         """
         networks = self.backend.members if isinstance(self.backend, EnsembleBackend) else (self.backend,)
         spatial_dims = max(found.image.ndim - 1 for found in batch[0].values())
-        sets_of_axes = mirrorings(spatial_dims) if self.window.flips else [()]
+        sets_of_axes = self.window.mirrorings(spatial_dims)
         members = len(networks) * len(sets_of_axes)
         collectors = [self._spread(inputs, keep_voxels=keep_voxels) for inputs in batch]
         links = {name: Link.of(head) for name, head in self.segmentation_heads.items()}

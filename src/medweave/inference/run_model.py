@@ -68,6 +68,7 @@ def build_predictor(
         size_voxels=patch_sizes(recipe.patches, recipe.data.inputs),
         overlap=recipe.patches.overlap if recipe.patches else 0.0,
         flips=recipe.prediction.flips,
+        flip_axes=recipe.prediction.flip_axes,
         largest_component=recipe.prediction.largest_component,
     )
     return Predictor(

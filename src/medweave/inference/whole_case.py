@@ -1,7 +1,7 @@
 """Inference on whole images, one pass for all inputs of some cases."""
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import product
+from itertools import compress, product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,10 +36,9 @@ def pad_to_divisors(images: Mapping[str, Array], divisors: Mapping[str, Sequence
     return {name: _pad(image, divisors[name])[None] for name, image in images.items()}
 
 
-def mirrorings(spatial_dims: int) -> list[tuple[int, ...]]:
-    """Return the sets of spatial axes that an image can be mirrored along, none of them first (2^axes sets)."""
-    flags = product((False, True), repeat=spatial_dims)
-    return [tuple(axis for axis, flag in enumerate(of_axes) if flag) for of_axes in flags]
+def mirrorings(axes: Sequence[int]) -> list[tuple[int, ...]]:
+    """Return the subsets of some spatial axes, the empty one first (2^axes of them)."""
+    return [tuple(compress(axes, flags)) for flags in product((False, True), repeat=len(axes))]
 
 
 def mirrored(network: Network, axes: Sequence[int]) -> Network:

@@ -157,6 +157,8 @@ class Prediction(Section):
 
     flips: bool = False
     """Average over mirrored copies of the input (test-time augmentation)."""
+    flip_axes: tuple[Annotated[int, Field(ge=0, le=2)], ...] = (0, 1, 2)
+    """Axes that the copies are mirrored along: those that training mirrors, for the network knows no others."""
     largest_component: bool = False
     """Keep only the largest connected component of each structure."""
 

@@ -96,12 +96,17 @@ def test_the_logits_of_a_window_that_suffices_are_the_plain_network_s(tmp_path):
     assert predictor.logits(inputs)["heart"] == pytest.approx(expected.numpy(), abs=1e-4)
 
 
-def test_flips_average_the_answers_to_mirrored_inputs(tmp_path):
+@pytest.mark.parametrize(
+    ("mirrored", "axes"),
+    [("[0,1,2]", [(), (2,), (3,), (4,), (2, 3), (2, 4), (3, 4), (2, 3, 4)]), ("[1]", [(), (3,)]), ("[]", [()])],
+)
+def test_flips_average_the_answers_to_mirrored_inputs(mirrored, axes, tmp_path):
     case = _case(_image(size=(16, 20, 12)), tmp_path)
-    predictor = _predictor("patches.size_voxels=[32,32,32]", "prediction.flips=true")
+    predictor = _predictor(
+        "patches.size_voxels=[32,32,32]", "prediction.flips=true", f"prediction.flip_axes={mirrored}"
+    )
     inputs = {"mri": predictor.source.read_input(case, "mri")}
     image = torch.from_numpy(inputs["mri"].image)[None]
-    axes = [(), (2,), (3,), (4,), (2, 3), (2, 4), (3, 4), (2, 3, 4)]
     with torch.inference_mode():
         answers = [
             predictor.backend.model({"mri": image.flip(axis)}, {"mri": torch.tensor([True])})["heart"][0].flip(axis)

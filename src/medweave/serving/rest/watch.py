@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from medweave.inference.backends.ensemble import Ensemble
 from medweave.inference.predictor import Backend, EnsembleBackend, Predictor
 from medweave.inference.sliding_window import count_windows
-from medweave.inference.whole_case import mirrorings
 from medweave.preprocessing.pipeline import Preprocessed
 
 
@@ -90,7 +89,7 @@ def count_passes(predictor: Predictor, inputs: Mapping[str, Preprocessed]) -> in
     backend, window = predictor.backend, predictor.window
     networks = len(backend.members) if isinstance(backend, EnsembleBackend) else 1
     spatial_dims = max(found.image.ndim - 1 for found in inputs.values())
-    passes = networks * (len(mirrorings(spatial_dims)) if window.flips else 1)
+    passes = networks * len(window.mirrorings(spatial_dims))
     if predictor.takes_whole_cases:
         return passes
     return passes * prod(
