@@ -97,7 +97,7 @@ def predict(folder: Path, number: int) -> None:
 
 def networks(model: MultiTaskModel, path: Path) -> tuple[list[float], list[float]]:
     """Return the seconds of each pass of the two networks, which take turns."""
-    backend = load_bundle(path).backend
+    backend = load_bundle(path).networks[0]
     image = np.random.default_rng(0).random((1, 3, *SIZE_PIXELS), np.float32)
     tensor, flags, present = torch.from_numpy(image), torch.ones(1, dtype=torch.bool), np.ones(1, bool)
     eager, bundle = [], []

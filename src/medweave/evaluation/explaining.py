@@ -6,7 +6,7 @@ from pathlib import Path
 from medweave.data.case import Case
 from medweave.evaluation.classification import ClassifiedCase, answers_of
 from medweave.evaluation.report.classification import MAX_EXPLAINED, ExplainedCase, hardest_cases
-from medweave.inference.predictor import ExplainingBackend, Predictor
+from medweave.inference.predictor import Predictor
 from medweave.inference.writers.attention import write_attention
 
 
@@ -16,12 +16,12 @@ def explain_hardest(
     """Predict the hardest cases of each class head of the network again, and draw where it looked.
 
     Args:
-        predictor: The model; without a backend that can tell where the network looks, nothing is explained.
+        predictor: The model; if its networks cannot tell where they look, nothing is explained.
         cases: The judged cases.
         classified: Their answers.
         folder: Of the pictures.
     """
-    if not isinstance(predictor.backend, ExplainingBackend):
+    if not predictor.can_explain:
         return []
     by_id = {case.case_id: case for case in cases}
     explained: list[ExplainedCase] = []

@@ -12,11 +12,10 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from medweave.data.case import Case
-from medweave.exporting.reference import with_backend
-from medweave.inference.backends.onnx import PRESENT, graph_input
+from medweave.exporting.reference import with_networks
+from medweave.inference.backends.onnx import Feeds, graph_feeds
 from medweave.inference.predictor import Backend, Predictor
 
-Feeds = dict[str, NDArray[np.float32] | NDArray[np.bool_]]
 #: Arrays of each calibration case that are kept: a window slides over many places.
 ARRAYS_A_CASE = 4
 #: Operators that are quantised; the others, and all at their borders, stay float32.
@@ -60,8 +59,8 @@ def calibration_feeds(predictor: Predictor, cases: Sequence[Case]) -> list[Feeds
     """
     feeds: list[Feeds] = []
     for case in cases:
-        recorder = _Recorder(predictor.backend)
-        recording = with_backend(predictor, recorder)
+        recorder = _Recorder(predictor.networks[0], tuple(predictor.source.inputs))
+        recording = with_networks(predictor, [recorder])
         recording.run([recording.read(case).inputs], compare=False)
         step = max(len(recorder.feeds) // ARRAYS_A_CASE, 1)
         feeds += recorder.feeds[::step][:ARRAYS_A_CASE]
@@ -71,18 +70,16 @@ def calibration_feeds(predictor: Predictor, cases: Sequence[Case]) -> list[Feeds
 class _Recorder:
     """A backend that remembers what it was given."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, inputs: Sequence[str]) -> None:
         self.backend = backend
+        self.inputs = inputs
         self.size_divisors = backend.size_divisors
         self.feeds: list[Feeds] = []
 
     def __call__(
         self, images: Mapping[str, NDArray[np.float32]], present: Mapping[str, NDArray[np.bool_]]
     ) -> dict[str, NDArray[np.float32]]:
-        feeds: Feeds = {graph_input(name): np.array(image) for name, image in images.items()}
-        if len(images) > 1:
-            feeds[PRESENT] = np.stack([present[name] for name in images], axis=1)
-        self.feeds.append(feeds)
+        self.feeds.append(graph_feeds(self.inputs, {name: image.copy() for name, image in images.items()}, present))
         return self.backend(images, present)
 
 

@@ -10,7 +10,6 @@ from medweave.core.errors import DataError, RunError
 from medweave.core.files import file_sha256, read_json
 from medweave.core.optional import import_optional
 from medweave.data.study import SegmentationSource, StudySource
-from medweave.inference.backends.ensemble import average_of
 from medweave.inference.backends.provider import Provider
 from medweave.inference.bundle_description import FORMAT_VERSION, BundleDescription
 from medweave.inference.gate.gate import InputGate
@@ -136,26 +135,22 @@ def load_bundle(path: Path, *, provider: Provider = "cpu") -> Predictor:
         source=source,
         segmentation_heads=description.segmentations,
         classification_heads=description.classifications,
-        backend=_backend(description, folder, provider),
+        networks=_networks(description, folder, provider),
         window=description.window,
         measuring=_measuring(description, folder),
         gate=InputGate.load(folder.gate),
     )
 
 
-def _backend(description: BundleDescription, folder: BundleFolder, provider: Provider) -> Backend:
+def _networks(description: BundleDescription, folder: BundleFolder, provider: Provider) -> list[Backend]:
     # ONNX Runtime 1.31 begins a session of its maker's telemetry when it is imported, unless this is set.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     make_backend = import_optional(ONNX_BACKEND).OnnxBackend
     network = description.network
-    return average_of(
-        [
-            make_backend(
-                folder.path / name, inputs=network.inputs, size_divisors=network.size_divisors, provider=provider
-            )
-            for name in network.files
-        ]
-    )
+    return [
+        make_backend(folder.path / name, inputs=network.inputs, size_divisors=network.size_divisors, provider=provider)
+        for name in network.files
+    ]
 
 
 def _measuring(description: BundleDescription, folder: BundleFolder) -> Measuring | None:

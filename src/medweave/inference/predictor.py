@@ -51,16 +51,6 @@ class Backend(Protocol):
 
 
 @runtime_checkable
-class EnsembleBackend(Backend, Protocol):
-    """A backend of several networks, whose answers are averaged and compared."""
-
-    @property
-    def members(self) -> Sequence[Backend]:
-        """The networks."""
-        ...
-
-
-@runtime_checkable
 class ExplainingBackend(Backend, Protocol):
     """A backend that can tell where the network looks."""
 
@@ -116,13 +106,13 @@ class Outputs:
 
 
 class Predictor:
-    """Predicts cases with a network, wherever it runs.
+    """Predicts cases with a network, or with several whose answers are averaged and compared, wherever they run.
 
     Args:
         source: What the network reads of a case.
         segmentation_heads: What its label maps mean.
         classification_heads: What its classes mean.
-        backend: Runs the network.
+        networks: What runs each network; they take images of the same sizes.
         window: How the window slides.
         measuring: Measures the predicted label maps; the classes that it tells are further classification heads.
         gate: Tells images that the model does not know; None for no check.
@@ -134,7 +124,7 @@ class Predictor:
         source: StudySource,
         segmentation_heads: Mapping[str, SegmentationHeadInfo],
         classification_heads: Mapping[str, ClassificationHeadInfo],
-        backend: Backend,
+        networks: Sequence[Backend],
         window: WindowSettings,
         measuring: Measuring | None = None,
         gate: InputGate | None = None,
@@ -148,7 +138,7 @@ class Predictor:
             **classification_heads,
             **{name: answer.info for name, answer in measured.items()},
         }
-        self.backend = backend
+        self.networks = tuple(networks)
         self.window = window
         self.measuring = measuring
         self.gate = gate
@@ -156,7 +146,17 @@ class Predictor:
     @property
     def has_members(self) -> bool:
         """Whether several answers are averaged, whose spread can be told."""
-        return self.window.flips or isinstance(self.backend, EnsembleBackend)
+        return self.window.flips or len(self.networks) > 1
+
+    @property
+    def can_explain(self) -> bool:
+        """Whether its networks can tell where they look for a class."""
+        return all(isinstance(network, ExplainingBackend) for network in self.networks)
+
+    @property
+    def size_divisors(self) -> Mapping[str, Sequence[int]]:
+        """The number that each axis of each input must be a multiple of."""
+        return self.networks[0].size_divisors
 
     @property
     def takes_whole_cases(self) -> bool:
@@ -173,7 +173,7 @@ class Predictor:
         Args:
             case: Its files; label maps are not read.
             keep_probabilities: Keep each structure's probabilities.
-            explain: Tell where the network looked for its classes, if the backend can.
+            explain: Tell where the network looked for its classes, if it can.
 
         Raises:
             DataError: A file cannot be used or an input is missing.
@@ -222,16 +222,15 @@ class Predictor:
             compare: Tell how far the members differ.
             keep_voxels: Tell it of each voxel too.
         """
-        networks = self.backend.members if isinstance(self.backend, EnsembleBackend) else (self.backend,)
         spatial_dims = max(found.image.ndim - 1 for found in batch[0].values())
         sets_of_axes = self.window.mirrorings(spatial_dims)
-        members = len(networks) * len(sets_of_axes)
+        members = len(self.networks) * len(sets_of_axes)
         collectors = [self._spread(inputs, keep_voxels=keep_voxels) for inputs in batch]
         links = {name: Link.of(head) for name, head in self.segmentation_heads.items()}
         links |= {name: Link.of(head) for name, head in self.classification_heads.items()}
-        means = [MeanOfNetworks(links, len(networks)) for _ in batch]
+        means = [MeanOfNetworks(links, len(self.networks)) for _ in batch]
         features: list[list[dict[str, NDArray[np.float32]]]] = [[] for _ in batch]
-        for network in networks:
+        for network in self.networks:
             sums: list[dict[str, NDArray[np.float32]]] = [{} for _ in batch]
             for axes in sets_of_axes:
                 for position, outputs in enumerate(self._pass(network, axes, batch)):
@@ -300,17 +299,19 @@ class Predictor:
 
     def _explained(self, prediction: Prediction, inputs: Mapping[str, Preprocessed]) -> Prediction:
         """Add where the network looked for the likeliest class of each of its heads."""
-        if not isinstance(self.backend, ExplainingBackend):
+        networks = [network for network in self.networks if isinstance(network, ExplainingBackend)]
+        if len(networks) < len(self.networks):
             return prediction
-        batch = pad_to_divisors(self._images(inputs), self.backend.size_divisors)
+        batch = pad_to_divisors(self._images(inputs), self.size_divisors)
         present = {name: np.array([name in inputs]) for name in self.source.inputs}
         answers = dict(prediction.classifications)
         for head in self.network_classes:
             likeliest = max(answers[head].probabilities, key=answers[head].probabilities.__getitem__)
             index = self.classification_heads[head].classes.index(likeliest)
+            found = [network.attention(batch, present, head=head, class_index=index) for network in networks]
             maps = {
-                name: restore_map(found, inputs[name])
-                for name, found in self.backend.attention(batch, present, head=head, class_index=index).items()
+                name: restore_map(np.mean([of_network[name] for of_network in found], axis=0), inputs[name])
+                for name in found[0]
             }
             inside = {
                 name: share_inside(maps[self.segmentation_heads[name].input_name], to_array(segmentation.label_map) > 0)

@@ -1,24 +1,21 @@
 """From a run, or an ensemble of runs, to its Predictor, which runs the networks with PyTorch."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors.torch import load_file
 
 from medweave.building.check import complete_recipe
 from medweave.building.model import build_model
 from medweave.building.study import build_study_source, patch_sizes
 from medweave.core.errors import RunError
-from medweave.inference.backends.ensemble import Ensemble
 from medweave.inference.backends.torch import TorchBackend, to_channels_last
 from medweave.inference.gate.gate import InputGate
 from medweave.inference.measuring import build_measuring, load_classifiers
 from medweave.inference.prediction import ClassificationHeadInfo, SegmentationHeadInfo
-from medweave.inference.predictor import ExplainingBackend, Predictor, WindowSettings
+from medweave.inference.predictor import Predictor, WindowSettings
 from medweave.inference.temperature import load_temperatures
 from medweave.measurement_classifiers.classifier import MeasurementClassifier
 from medweave.models.heads.tempered import TemperedHead
@@ -26,7 +23,7 @@ from medweave.models.multitask import MultiTaskModel
 from medweave.recipes.loader import load_recipe
 from medweave.recipes.schema import Recipe
 from medweave.runs.continuation import refuse_unfinished_folds
-from medweave.runs.ensemble import Ensemble as RunsOfEnsemble
+from medweave.runs.ensemble import Ensemble
 from medweave.runs.folder import RunFolder
 
 
@@ -75,29 +72,16 @@ def build_predictor(
         source=source,
         segmentation_heads=segmentation_heads,
         classification_heads=classification_heads,
-        backend=TorchBackend(model, precision=recipe.training.precision),
+        networks=[TorchBackend(model, precision=recipe.training.precision)],
         window=window,
         measuring=measuring,
         gate=gate,
     )
 
 
-@dataclass(frozen=True)
-class RunEnsemble(Ensemble):
-    """An ensemble that can tell where its networks look."""
-
-    def attention(
-        self,
-        images: Mapping[str, NDArray[np.float32]],
-        present: Mapping[str, NDArray[np.bool_]],
-        *,
-        head: str,
-        class_index: int,
-    ) -> dict[str, NDArray[np.float32]]:
-        """Return the mean over the networks of how much each place of each input speaks for a class."""
-        members = [member for member in self.members if isinstance(member, ExplainingBackend)]
-        maps = [member.attention(images, present, head=head, class_index=class_index) for member in members]
-        return {name: np.mean([found[name] for found in maps], axis=0, dtype=np.float32) for name in maps[0]}
+def models_of(predictor: Predictor) -> list[MultiTaskModel]:
+    """Return the networks that a predictor runs with PyTorch."""
+    return [network.model for network in predictor.networks if isinstance(network, TorchBackend)]
 
 
 def load_run(path: Path) -> Predictor:
@@ -116,7 +100,7 @@ def load_run(path: Path) -> Predictor:
 def _load_ensemble(run: RunFolder) -> Predictor:
     """Join the networks of all folds, each with its own temperature, and the ensemble's classifiers of measurements."""
     refuse_unfinished_folds(run)
-    members = [_load_single(RunFolder.open(run.member(name).path)) for name in RunsOfEnsemble.load(run.ensemble).folds]
+    members = [_load_single(RunFolder.open(run.member(name).path)) for name in Ensemble.load(run.ensemble).folds]
     first = members[0]
     for member in members:
         _temper(member)
@@ -128,7 +112,7 @@ def _load_ensemble(run: RunFolder) -> Predictor:
         classification_heads={
             name: replace(first.classification_heads[name], temperature=1.0) for name in first.network_classes
         },
-        backend=RunEnsemble([member.backend for member in members]),
+        networks=[network for member in members for network in member.networks],
         window=first.window,
         measuring=build_measuring(
             recipe, network_classes=first.network_classes, classifiers=load_classifiers(recipe, run)
@@ -139,8 +123,8 @@ def _load_ensemble(run: RunFolder) -> Predictor:
 
 def _temper(predictor: Predictor) -> None:
     """Build the temperatures into the network, which then answers calibrated logits."""
-    if isinstance(predictor.backend, TorchBackend):
-        heads = predictor.backend.model.classification_heads
+    for model in models_of(predictor):
+        heads = model.classification_heads
         for name in predictor.network_classes:
             temperature = predictor.classification_heads[name].temperature
             heads[name] = TemperedHead(heads[name], temperature=temperature)  # type: ignore[arg-type]

@@ -21,13 +21,13 @@ from medweave.exporting.network import OPSET, export_network
 from medweave.exporting.openvino import write_openvino
 from medweave.exporting.parity import Parity, compare
 from medweave.exporting.precision import calibration_feeds, to_float16, to_int8
-from medweave.exporting.reference import in_full_precision, networks_of
+from medweave.exporting.reference import in_full_precision
 from medweave.inference.bundle import BundleFolder, is_bundle, load_bundle
 from medweave.inference.bundle_description import BundleDescription, NetworkDescription
 from medweave.inference.golden import golden_case, save_golden_answer
 from medweave.inference.loading import weights_of
 from medweave.inference.predictor import Predictor
-from medweave.inference.run_model import load_run
+from medweave.inference.run_model import load_run, models_of
 from medweave.recipes.loader import load_recipe
 from medweave.runs.folder import RunFolder
 
@@ -123,7 +123,7 @@ def _write_networks(
     predictor: Predictor, run: RunFolder, bundle: BundleFolder, settings: Settings, *, calibrating: Sequence[Case]
 ) -> BundleDescription:
     """Write the networks, and all that the bundle needs to predict."""
-    models = networks_of(predictor.backend)
+    models = models_of(predictor)
     channels = {name: source.n_channels for name, source in predictor.source.inputs.items()}
     files = [bundle.network(number, of=len(models)) for number in range(len(models))]
     for model, file in zip(models, files, strict=True):
@@ -142,7 +142,7 @@ def _write_networks(
             opset=OPSET,
             precision=settings.precision,
             inputs=tuple(models[0].encoders),
-            size_divisors={name: tuple(steps) for name, steps in predictor.backend.size_divisors.items()},
+            size_divisors={name: tuple(steps) for name, steps in predictor.size_divisors.items()},
             openvino=tuple(file.name for file in openvino),
         ),
         manifest=read_json(run.manifest),

@@ -20,7 +20,7 @@ from medweave.inference.loading import load_predictor, read_facts
 from medweave.inference.lookahead import lookahead
 from medweave.inference.prediction import Prediction
 from medweave.inference.prediction_folder import PredictionFolder
-from medweave.inference.predictor import ExplainingBackend, Predictor
+from medweave.inference.predictor import Predictor
 from medweave.inference.record import done_record, failed_record
 from medweave.inference.writers.attention import write_attention
 from medweave.inference.writers.picture import write_picture
@@ -120,7 +120,7 @@ def run(
     options = options or PredictionOptions()
     facts = read_facts(model)
     predictor = _configured(load_predictor(model, provider=provider), options)
-    if options.overlay and predictor.network_classes and not isinstance(predictor.backend, ExplainingBackend):
+    if options.overlay and predictor.network_classes and not predictor.can_explain:
         logger.warning("pictures of where the network looked for its classes are %s", NO_ATTENTION)
     cases = cases_of_paths(inputs, source=predictor.source, layout=build_layout(facts.layout))
     environment = describe_environment()

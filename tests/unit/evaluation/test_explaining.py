@@ -1,7 +1,6 @@
 """Which cases are explained, and what is kept of it."""
 
 from types import SimpleNamespace
-from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -22,16 +21,6 @@ from medweave.inference.prediction import (
 from medweave.preprocessing.pipeline import Preprocessor
 
 
-class _Backend:
-    size_divisors: ClassVar = {"xray": (1, 1)}
-
-    def __call__(self, images, present):
-        raise NotImplementedError
-
-    def attention(self, images, present, *, head, class_index):
-        raise NotImplementedError
-
-
 class _Predictor(SimpleNamespace):
     def predict(self, case, *, explain):
         assert explain
@@ -41,9 +30,9 @@ class _Predictor(SimpleNamespace):
         return Prediction(case.case_id, {"lungs": SegmentationPrediction(label_map, {})}, {"grade": answer})
 
 
-def _predictor(backend):
+def _predictor(*, can_explain):
     return _Predictor(
-        backend=backend,
+        can_explain=can_explain,
         network_classes=("grade", "unjudged"),
         classification_heads={"grade": ClassificationHeadInfo(("low", "high"))} | {"unjudged": None},
         source=StudySource({"xray": InputSource(("image",), Preprocessor(spatial_dims=2))}, {}),
@@ -66,7 +55,7 @@ def _answers(high):
 
 def test_the_surest_errors_come_first_then_the_least_sure_right_answers(tmp_path, cases):
     answers = _answers([0.1, 0.6, 0.3, 0.9, 0.2, 0.4])
-    explained = explain_hardest(_predictor(_Backend()), cases, answers, tmp_path / "predictions")
+    explained = explain_hardest(_predictor(can_explain=True), cases, answers, tmp_path / "predictions")
     assert [case.case_id for case in explained] == ["d", "b", "f", "c"]
     assert {case.head for case in explained} == {"grade"}
     assert (explained[0].class_name, explained[0].inside) == ("high", {"lungs": 0.25})
@@ -74,5 +63,5 @@ def test_the_surest_errors_come_first_then_the_least_sure_right_answers(tmp_path
     assert explained[0].pictures[0].is_file()
 
 
-def test_a_backend_that_cannot_tell_explains_nothing(tmp_path, cases):
-    assert explain_hardest(_predictor(None), cases, _answers([0.1] * 6), tmp_path) == []
+def test_networks_that_cannot_tell_explain_nothing(tmp_path, cases):
+    assert explain_hardest(_predictor(can_explain=False), cases, _answers([0.1] * 6), tmp_path) == []

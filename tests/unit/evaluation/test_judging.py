@@ -36,7 +36,7 @@ class Answering(Predictor):
             ),
             segmentation_heads={"lungs": SegmentationHeadInfo({"lungs": 1}, "softmax", "front", "front")},
             classification_heads={"grade": ClassificationHeadInfo(CLASSES)},
-            backend=None,
+            networks=[None],
             window=None,
             measuring=measuring,
         )

@@ -14,7 +14,7 @@ from medweave.exporting.monai_bundle import write_monai_bundle
 @pytest.fixture
 def folder(predictor, recipe, tmp_path):
     weights = tmp_path / "model.safetensors"
-    save_file(predictor.backend.model.state_dict(), weights)
+    save_file(predictor.networks[0].model.state_dict(), weights)
     write_monai_bundle(
         tmp_path / "bundle" / "monai", predictor=predictor, weights=[weights, weights], recipe=recipe, licence="mine"
     )
@@ -54,7 +54,7 @@ def test_the_configuration_builds_the_network_and_loads_its_weights(folder, pred
     parser["bundle_root"] = str(folder)
     network = parser.get_parsed_content("network_def")
     assert parser.get_parsed_content("load_weights").missing_keys == []
-    expected = predictor.backend.model.state_dict()
+    expected = predictor.networks[0].model.state_dict()
     assert all(torch.equal(values, expected[name]) for name, values in network.state_dict().items())
     assert sorted(path.name for path in (folder / "models").iterdir()) == ["model.pt", "model_1.pt"]
     assert type(network) is type(build_model(parser.get_parsed_content("recipe")))

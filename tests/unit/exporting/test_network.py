@@ -16,12 +16,12 @@ from medweave.models.multitask import MultiTaskModel
 def graph(predictor, tmp_path_factory):
     """The network of two inputs as ONNX."""
     path = tmp_path_factory.mktemp("network") / "model.onnx"
-    export_network(predictor.backend.model, path, n_channels={"mri": 1, "xray": 3})
+    export_network(predictor.networks[0].model, path, n_channels={"mri": 1, "xray": 3})
     return path
 
 
 def test_a_graph_answers_any_batch_size_and_subset_of_inputs_as_the_network(graph, predictor):
-    network = in_full_precision(predictor).backend
+    network = in_full_precision(predictor).networks[0]
     exported = OnnxBackend(graph, inputs=("mri", "xray"), size_divisors=network.size_divisors)
     generator = np.random.default_rng(0)
     for batch, volume, picture in ((1, (8, 8, 4), (8, 8)), (3, (6, 10, 8), (12, 4))):
@@ -46,7 +46,7 @@ def test_a_graph_is_of_the_opset_and_says_nothing_of_this_machine(graph):
 
 
 def test_an_exported_network_is_a_copy_and_equals_the_network(predictor):
-    model = predictor.backend.model
+    model = predictor.networks[0].model
     images = [torch.randn(2, 1, 8, 8, 4), torch.randn(2, 3, 8, 8)]
     present = torch.tensor([[True, True], [True, False]])
     exported = ExportedNetwork(model)

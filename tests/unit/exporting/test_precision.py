@@ -70,7 +70,7 @@ def test_calibration_takes_a_few_arrays_of_what_the_network_is_given(predictor, 
         flags = {"mri": np.array([True]), "xray": np.array([False])}
         for number in range(10):
             images = {"mri": np.full((1, 1, 8, 8, 4), number, np.float32), "xray": np.zeros((1, 3, 8, 8), np.float32)}
-            self.backend(images, flags)
+            self.networks[0](images, flags)
 
     monkeypatch.setattr(type(predictor), "read", lambda self, case: Read())
     monkeypatch.setattr(type(predictor), "run", run)

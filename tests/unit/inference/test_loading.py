@@ -12,11 +12,11 @@ from medweave.runs.folder import RunFolder
 
 
 def test_a_run_is_loaded_with_its_own_network(tiny_run):
-    assert isinstance(load_predictor(tiny_run).backend, TorchBackend)
+    assert isinstance(load_predictor(tiny_run).networks[0], TorchBackend)
 
 
 def test_a_bundle_is_loaded_with_its_graph(bundle):
-    assert isinstance(load_predictor(bundle.path, provider="cpu").backend, OnnxBackend)
+    assert isinstance(load_predictor(bundle.path, provider="cpu").networks[0], OnnxBackend)
 
 
 def test_a_folder_that_holds_no_model_is_refused(tmp_path):

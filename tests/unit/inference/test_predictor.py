@@ -92,7 +92,7 @@ def test_the_logits_of_a_window_that_suffices_are_the_plain_network_s(tmp_path):
     inputs = {"mri": predictor.source.read_input(_case(_image(size=(16, 20, 12)), tmp_path), "mri")}
     image = torch.from_numpy(inputs["mri"].image)[None]
     with torch.inference_mode():
-        expected = predictor.backend.model({"mri": image}, {"mri": torch.tensor([True])})["heart"][0][0]
+        expected = predictor.networks[0].model({"mri": image}, {"mri": torch.tensor([True])})["heart"][0][0]
     assert predictor.logits(inputs)["heart"] == pytest.approx(expected.numpy(), abs=1e-4)
 
 
@@ -109,7 +109,7 @@ def test_flips_average_the_answers_to_mirrored_inputs(mirrored, axes, tmp_path):
     image = torch.from_numpy(inputs["mri"].image)[None]
     with torch.inference_mode():
         answers = [
-            predictor.backend.model({"mri": image.flip(axis)}, {"mri": torch.tensor([True])})["heart"][0].flip(axis)
+            predictor.networks[0].model({"mri": image.flip(axis)}, {"mri": torch.tensor([True])})["heart"][0].flip(axis)
             for axis in axes
         ]
     expected = torch.stack(answers).mean(dim=0)[0].numpy()
@@ -218,7 +218,7 @@ def test_the_network_sees_each_input_whole_and_padded_by_its_border(mixed_case):
     }
     present = {name: torch.tensor([True]) for name in images}
     with torch.inference_mode():
-        expected = predictor.backend.model(images, present)
+        expected = predictor.networks[0].model(images, present)
     logits = predictor.logits(inputs)
     assert logits["heart"] == pytest.approx(expected["heart"][0][0, :, :9, :11, :5].numpy(), abs=1e-4)
     for head in ("side", "signs"):
@@ -251,23 +251,12 @@ def test_temperatures_soften_probabilities_and_leave_logits_and_answers(mixed_ca
     assert soft.classes == plain.classes
 
 
-class Ensemble:
-    """Two networks as one backend."""
-
-    def __init__(self, *members):
-        self.members = members
-        self.size_divisors = members[0].size_divisors
-
-    def __call__(self, images, present):
-        raise AssertionError("the members are asked one by one")
-
-
 def _ensemble(**settings):
     first, second = _mixed(**settings), _mixed(**settings)
-    for parameter in second.backend.model.parameters():
+    for parameter in second.networks[0].model.parameters():
         torch.nn.init.normal_(parameter, std=0.5)
-    members = [first.backend, second.backend]
-    first.backend = Ensemble(*members)
+    members = [first.networks[0], second.networks[0]]
+    first.networks = members
     return first, members
 
 
@@ -276,7 +265,7 @@ def test_the_probabilities_of_the_networks_of_an_ensemble_are_averaged_and_their
     answers = []
     for member in members:
         alone = _mixed()
-        alone.backend = member
+        alone.networks = [member]
         answers.append(alone.predict(mixed_case, keep_probabilities=True))
     prediction = predictor.predict(mixed_case, keep_probabilities=True)
     assert (prediction.members, answers[0].members) == (2, 1)
@@ -311,7 +300,7 @@ def test_cases_of_one_size_share_a_batch_and_have_their_own_answers(mixed_case, 
     first = predictor.read(mixed_case).inputs
     second = {name: replace(found, image=found.image[:, ::-1].copy()) for name, found in first.items()}
     batches = []
-    backend = predictor.backend
+    backend = predictor.networks[0]
 
     class Counting:
         size_divisors = backend.size_divisors
@@ -321,7 +310,7 @@ def test_cases_of_one_size_share_a_batch_and_have_their_own_answers(mixed_case, 
             return backend(images, present)
 
     expected = [predictor.logits(inputs) for inputs in (first, second)]
-    predictor.backend = Counting()
+    predictor.networks = [Counting()]
     found = predictor.run([first, second])
     assert batches == [2]
     for outputs, logits in zip(found, expected, strict=True):

@@ -8,6 +8,7 @@ import torch
 from medweave.core.errors import RunError
 from medweave.data.index import DatasetIndex
 from medweave.data.split import Split
+from medweave.inference.postprocessing import restore_map
 from medweave.inference.run_model import load_run
 from medweave.runs.folder import RunFolder
 
@@ -15,9 +16,9 @@ from medweave.runs.folder import RunFolder
 def test_a_run_predicts_with_its_own_weights(tiny_run, tmp_path):
     predictor = load_run(tiny_run)
     last = torch.load(RunFolder(tiny_run).best_checkpoint, weights_only=True)["state_dict"]
-    weights = predictor.backend.model.state_dict()
+    weights = predictor.networks[0].model.state_dict()
     assert all(torch.equal(weight, last[f"model.{name}"]) for name, weight in weights.items())
-    assert not predictor.backend.model.training
+    assert not predictor.networks[0].model.training
 
 
 def test_a_run_without_weights_is_refused_with_what_to_do(tiny_run, tmp_path):
@@ -97,11 +98,13 @@ def test_an_ensemble_tells_where_its_runs_look(members, unseen):
     read = ensemble.read(case)
     images = {name: found.image[None] for name, found in read.inputs.items()}
     present = {name: np.array([True]) for name in images}
-    asked = {"head": "side", "class_index": 1}
-    maps = [run.backend.attention(images, present, **asked)["mri"] for run in runs]
-    assert ensemble.backend.attention(images, present, **asked)["mri"] == pytest.approx(np.mean(maps, axis=0), abs=1e-4)
     attention = ensemble.predict(case, explain=True).classifications["side"].attention
+    index = ensemble.classification_heads["side"].classes.index(attention.class_name)
+    asked = {"head": "side", "class_index": index}
+    maps = [run.networks[0].attention(images, present, **asked)["mri"] for run in runs]
+    expected = restore_map(np.mean(maps, axis=0), read.inputs["mri"])
     assert attention.maps["mri"].shape == (12, 10, 8)
+    assert attention.maps["mri"] == pytest.approx(expected, abs=1e-4)
 
 
 def test_an_ensemble_knows_what_any_of_its_runs_was_trained_on(members, unseen):

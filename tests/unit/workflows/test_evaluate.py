@@ -39,7 +39,7 @@ class Shifted(Predictor):
             ),
             segmentation_heads={"heart": SegmentationHeadInfo(structures, "softmax", "mr", "image")},
             classification_heads={},
-            backend=None,
+            networks=[None],
             window=None,
         )
 

@@ -59,7 +59,7 @@ def network(monkeypatch):
             ),
             segmentation_heads={"lungs": SegmentationHeadInfo({"lungs": 1}, "sigmoid", "xray", "image")},
             classification_heads={"finding": ClassificationHeadInfo(("ill", "well"))},
-            backend=network,
+            networks=[network],
             window=WindowSettings({"xray": (8, 8)}, flips=model["flips"]),
             gate=model["gate"],
         )

@@ -22,9 +22,28 @@ ERRORS_ONLY = 3
 PRESENT = "present"
 
 
+Feeds = dict[str, NDArray[np.float32] | NDArray[np.bool_]]
+
+
 def graph_input(input_name: str) -> str:
     """Return the name of the graph's input that takes an input's arrays."""
     return f"image.{input_name}"
+
+
+def graph_feeds(
+    inputs: Sequence[str], images: Mapping[str, NDArray[np.float32]], present: Mapping[str, NDArray[np.bool_]]
+) -> Feeds:
+    """Return what the graph is given for a batch.
+
+    Args:
+        inputs: Names of the inputs, in the order of the flags `present`.
+        images: (B, C, *spatial) of each input.
+        present: (B,) of each input.
+    """
+    feeds: Feeds = {graph_input(name): np.ascontiguousarray(images[name]) for name in inputs}
+    if len(inputs) > 1:
+        feeds[PRESENT] = np.stack([present[name] for name in inputs], axis=1)
+    return feeds
 
 
 class OnnxBackend:
@@ -63,11 +82,7 @@ class OnnxBackend:
             images: (B, C, *spatial) of each input.
             present: (B,) of each input.
         """
-        feeds: dict[str, NDArray[np.float32] | NDArray[np.bool_]] = {
-            graph_input(name): np.ascontiguousarray(images[name]) for name in self.inputs
-        }
-        if len(self.inputs) > 1:
-            feeds[PRESENT] = np.stack([present[name] for name in self.inputs], axis=1)
+        feeds = graph_feeds(self.inputs, images, present)
         return dict(zip(self.outputs, self.session.run(None, feeds), strict=True))
 
 

@@ -12,7 +12,7 @@ from medweave.inference.bundle import BundleFolder, is_bundle, read_description
 from medweave.inference.loading import load_predictor, read_facts
 from medweave.inference.predictor import Predictor
 from medweave.preprocessing.pipeline import Preprocessor
-from medweave.serving.rest.watch import Watch, watched
+from medweave.serving.rest.watch import Watch, WatchedBackend
 
 #: What may stand in an address as it is.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -122,7 +122,7 @@ def load_models(paths: Sequence[Path]) -> dict[str, ServedModel]:
 def load_model(path: Path, *, name: str) -> ServedModel:
     """Load a run or bundle; the errors are those of `load_models`."""
     facts, predictor, watch = read_facts(path), load_predictor(path), Watch()
-    predictor.backend = watched(predictor.backend, watch)
+    predictor.networks = tuple(WatchedBackend(network, watch) for network in predictor.networks)
     card = BundleFolder(path).model_card
     bundle = read_description(path) if is_bundle(path) else None
     description = ModelDescription(

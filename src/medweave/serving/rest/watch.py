@@ -7,8 +7,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from medweave.inference.backends.ensemble import Ensemble
-from medweave.inference.predictor import Backend, EnsembleBackend, Predictor
+from medweave.inference.predictor import Backend, Predictor
 from medweave.inference.sliding_window import count_windows
 from medweave.preprocessing.pipeline import Preprocessed
 
@@ -53,7 +52,7 @@ def _ignore(_progress: float) -> None:
 
 
 class WatchedBackend:
-    """A network whose passes are counted.
+    """A network whose passes are counted; it tells no longer where it looks.
 
     Args:
         backend: The network.
@@ -77,19 +76,11 @@ class WatchedBackend:
         return self.backend(images, present)
 
 
-def watched(backend: Backend, watch: Watch) -> Backend:
-    """Return a network, or an ensemble, whose passes are counted; it tells no longer where it looks."""
-    if isinstance(backend, EnsembleBackend):
-        return Ensemble([WatchedBackend(member, watch) for member in backend.members])
-    return WatchedBackend(backend, watch)
-
-
 def count_passes(predictor: Predictor, inputs: Mapping[str, Preprocessed]) -> int:
     """Return how many passes of a network the prediction of a case, or of cases of its sizes, takes."""
-    backend, window = predictor.backend, predictor.window
-    networks = len(backend.members) if isinstance(backend, EnsembleBackend) else 1
+    window = predictor.window
     spatial_dims = max(found.image.ndim - 1 for found in inputs.values())
-    passes = networks * len(window.mirrorings(spatial_dims))
+    passes = len(predictor.networks) * len(window.mirrorings(spatial_dims))
     if predictor.takes_whole_cases:
         return passes
     return passes * prod(
@@ -97,7 +88,7 @@ def count_passes(predictor: Predictor, inputs: Mapping[str, Preprocessed]) -> in
             found.image.shape[1:],
             window_voxels=window.size_voxels[name],
             overlap=window.overlap,
-            divisor=backend.size_divisors[name],
+            divisor=predictor.size_divisors[name],
         )
         for name, found in inputs.items()
     )

@@ -3,7 +3,6 @@ import shutil
 import pytest
 
 from medweave.core.errors import RunError, UsageError
-from medweave.inference.backends.ensemble import Ensemble
 from medweave.serving.rest.served_model import load_models
 from medweave.serving.rest.watch import WatchedBackend
 
@@ -11,12 +10,12 @@ from medweave.serving.rest.watch import WatchedBackend
 def test_a_model_is_called_as_its_folder(picture_bundle):
     (model,) = load_models([picture_bundle]).values()
     assert (model.name, model.takes_volumes, list(model.preprocessors)) == ("xray", False, ["image"])
-    assert isinstance(model.predictor.backend, WatchedBackend)
+    assert isinstance(model.predictor.networks[0], WatchedBackend)
 
 
 def test_an_ensemble_stays_one(mixed_ensemble):
     (model,) = load_models([mixed_ensemble]).values()
-    assert isinstance(model.predictor.backend, Ensemble)
+    assert [type(network) for network in model.predictor.networks] == [WatchedBackend] * 2
     assert (model.takes_volumes, list(model.preprocessors)) == (True, ["mri", "xray"])
     assert model.description.card is None
 

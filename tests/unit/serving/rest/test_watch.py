@@ -4,9 +4,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from medweave.inference.backends.ensemble import Ensemble
 from medweave.inference.predictor import WindowSettings
-from medweave.serving.rest.watch import TimeIsUpError, Watch, count_passes, watched
+from medweave.serving.rest.watch import TimeIsUpError, Watch, WatchedBackend, count_passes
 
 
 class Doubling:
@@ -19,7 +18,7 @@ class Doubling:
 
 def test_a_watched_network_answers_as_before_and_tells_how_far_it_is():
     watch, told = Watch(), []
-    backend = watched(Doubling(), watch)
+    backend = WatchedBackend(Doubling(), watch)
     watch.start(seconds=10, passes=4, on_progress=told.append)
     images = {"mri": np.ones((1, 1, 2, 2, 2), np.float32)}
     answers = [backend(images, {})["head"] for _ in range(4)]
@@ -28,18 +27,9 @@ def test_a_watched_network_answers_as_before_and_tells_how_far_it_is():
     assert backend.size_divisors == {"mri": (2, 2, 2)}
 
 
-def test_the_members_of_an_ensemble_are_watched_one_by_one():
-    watch, told = Watch(), []
-    ensemble = watched(Ensemble([Doubling(), Doubling()]), watch)
-    watch.start(seconds=10, passes=2, on_progress=told.append)
-    assert isinstance(ensemble, Ensemble)
-    ensemble({"mri": np.ones(1, np.float32)}, {})
-    assert told == [0, 0.5]
-
-
 def test_a_network_does_not_run_once_the_time_is_up():
     watch = Watch()
-    backend = watched(Doubling(), watch)
+    backend = WatchedBackend(Doubling(), watch)
     watch.start(seconds=0, passes=1, on_progress=lambda _: None)
     time.sleep(0.001)
     with pytest.raises(TimeIsUpError):
