@@ -26,7 +26,7 @@ def export(
     parity = made.parity
     largest = max(parity.max_probability_difference, parity.max_class_probability_difference)
     print(
-        f"{len(parity.case_ids)} validation cases, run against bundle: probabilities differ by at most {largest:.1e}, "
+        f"{parity.n_cases} validation cases, run against bundle: probabilities differ by at most {largest:.1e}, "
         f"{100 * parity.label_agreement:.4f} % equal labels"
     )
     if settings.precision != "float32":

@@ -114,7 +114,7 @@ def _limits(description: BundleDescription) -> str:
 def _fidelity(description: BundleDescription, parity: Parity) -> str:
     largest = max(parity.max_probability_difference, parity.max_class_probability_difference)
     return (
-        f"PyTorch and ONNX Runtime answered {len(parity.case_ids)} validation cases, from file to label map: "
+        f"PyTorch and ONNX Runtime answered {parity.n_cases} validation cases, from file to label map: "
         f"probabilities differ by at most {largest:.1e}, {100 * parity.label_agreement:.4f} % of the labels are equal "
         f"(`parity.json`). SHA-256 of every file: `bundle.json`, format {description.format_version}."
     )

@@ -11,7 +11,7 @@ from medweave.core.errors import RunError
 from medweave.data.case import Case
 from medweave.inference.prediction import Prediction
 from medweave.inference.predictor import Predictor
-from medweave.metrics.overlap import confusion, dice
+from medweave.metrics.overlap import dice_of_structures
 from medweave.preprocessing.geometry import Grid, resample, to_array
 
 #: Of float32: greatest difference of a probability, and least share of equal labels.
@@ -46,7 +46,7 @@ class Parity:
     """How far the answers of a bundle are from those of its run.
 
     Attributes:
-        case_ids: Cases that were compared.
+        n_cases: How many were compared; their names, which may tell of persons, stay in the lab.
         max_probability_difference: Greatest difference of a structure's probability in any voxel.
         max_class_probability_difference: Greatest difference of a class's probability.
         label_agreement: Share of the voxels with equal labels, over all cases and heads; 1 without a segmentation.
@@ -55,7 +55,7 @@ class Parity:
         bundle: The same of the bundle.
     """
 
-    case_ids: tuple[str, ...]
+    n_cases: int
     max_probability_difference: float
     max_class_probability_difference: float
     label_agreement: float
@@ -65,7 +65,7 @@ class Parity:
 
     def to_json(self) -> dict[str, object]:
         """Return the comparison as plain JSON values."""
-        return {**asdict(self), "case_ids": list(self.case_ids)}
+        return asdict(self)
 
     def refuse_differences(self) -> None:
         """Refuse a bundle in full precision that does not answer as its run.
@@ -136,7 +136,7 @@ def compare(
             _judge(prediction, case, run, quality)
         on_case(number)
     return Parity(
-        case_ids=tuple(case.case_id for case in cases),
+        n_cases=len(cases),
         max_probability_difference=probability_difference,
         max_class_probability_difference=class_difference,
         label_agreement=equal_voxels / voxels if voxels else 1.0,
@@ -158,8 +158,7 @@ def _judge(prediction: Prediction, case: Case, predictor: Predictor, quality: Qu
             continue
         found = to_array(segmentation.label_map)
         labels = to_array(resample(truth, Grid.of(segmentation.label_map), interpolator=sitk.sitkNearestNeighbor))
-        for name, value in predictor.segmentation_heads[head].structures.items():
-            score = dice(confusion(found == value, labels == value))
+        for name, score in dice_of_structures(found, labels, predictor.segmentation_heads[head].structures).items():
             quality.dice.setdefault(f"{head}.{name}", []).append(score)
     for head, answer in prediction.classifications.items():
         names = predictor.source.targets[head].names(case)

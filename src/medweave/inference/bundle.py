@@ -1,6 +1,5 @@
 """From a bundle to its Predictor, which runs the network with ONNX Runtime."""
 
-import os
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -143,8 +142,6 @@ def load_bundle(path: Path, *, provider: Provider = "cpu") -> Predictor:
 
 
 def _networks(description: BundleDescription, folder: BundleFolder, provider: Provider) -> list[Backend]:
-    # ONNX Runtime 1.31 begins a session of its maker's telemetry when it is imported, unless this is set.
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     make_backend = import_optional(ONNX_BACKEND).OnnxBackend
     network = description.network
     return [

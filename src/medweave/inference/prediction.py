@@ -11,6 +11,7 @@ from scipy import special
 
 from medweave.inference.gate.warning import InputWarning
 from medweave.measurements.measurement import Measurement
+from medweave.preprocessing.geometry import Grid
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class SegmentationPrediction:
     @property
     def unit(self) -> str:
         """Unit of the volumes."""
-        return "mL" if self.label_map.GetDimension() == 3 else "cm²"
+        return Grid.of(self.label_map).volume_unit
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,19 @@ def dice(counts: Counts) -> float:
     return _ratio(2 * counts.both, counts.predicted + counts.truth)
 
 
+def dice_of_structures(
+    predicted: NDArray[np.integer[Any]], truth: NDArray[np.integer[Any]], structures: Mapping[str, int]
+) -> dict[str, float]:
+    """Return the Dice of each structure in two label maps of one shape.
+
+    Args:
+        predicted: Label map.
+        truth: Label map.
+        structures: Values of the structures by name.
+    """
+    return {name: dice(confusion(predicted == value, truth == value)) for name, value in structures.items()}
+
+
 def mean_dice(of_structures: Mapping[str, float]) -> float:
     """Return the Dice of a case from that of each structure, each counting alike."""
     return sum(of_structures.values()) / len(of_structures)

@@ -19,7 +19,7 @@ from medweave.inference.backends.torch import memory_format
 from medweave.inference.prediction import Prediction
 from medweave.inference.predictor import Predictor
 from medweave.losses.loss import MultiTaskLoss
-from medweave.metrics.overlap import confusion, dice
+from medweave.metrics.overlap import dice_of_structures
 from medweave.models.multitask import MultiTaskModel
 from medweave.training.validation_scores import ValidationScores
 
@@ -144,9 +144,7 @@ class MultiTaskModule(pl.LightningModule):
                 continue
             predicted = sitk.GetArrayViewFromImage(prediction.segmentations[head].label_map)
             true = sitk.GetArrayViewFromImage(truth)
-            scores[head] = {
-                name: dice(confusion(predicted == value, true == value)) for name, value in info.structures.items()
-            }
+            scores[head] = dice_of_structures(predicted, true, info.structures)
             self._found.add_dice(head, scores[head])
         return {"outcome": ValidationOutcome(batch.case, prediction, scores)}
 

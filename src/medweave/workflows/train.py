@@ -25,6 +25,7 @@ from medweave.core.logging import log_to_file
 from medweave.data.audit import Audit
 from medweave.data.split import Part
 from medweave.inference.backends.torch import avoid_faulty_amx_kernels, to_channels_last
+from medweave.inference.predictor import Predictor
 from medweave.inference.run_model import build_predictor, load_run
 from medweave.inference.temperature import save_temperatures
 from medweave.models.multitask import MultiTaskModel
@@ -125,9 +126,10 @@ def train_study(
     """
     with log_to_file(folder.log):
         outcome, module = _train(study, folder, resume=resume)
-        _calibrate(study, folder)
-        _learn_inputs(study, folder, on_progress=on_progress)
-        measured = _measure(study, folder, classifier_parts=classifier_parts, on_progress=on_progress)
+        best = load_run(folder.path)
+        _calibrate(study, best, folder)
+        _learn_inputs(study, best, folder, on_progress=on_progress)
+        measured = _measure(study, best, folder, classifier_parts=classifier_parts, on_progress=on_progress)
         seconds = time.perf_counter() - started
         return TrainingResult(folder, _finish(study, folder, outcome, module.model, measured=measured, seconds=seconds))
 
@@ -172,14 +174,14 @@ def _loop_settings(recipe: Recipe) -> LoopSettings:
     )
 
 
-def _calibrate(study: Study, folder: RunFolder) -> None:
+def _calibrate(study: Study, best: Predictor, folder: RunFolder) -> None:
     """Fit a temperature for each classification head of the best weights."""
-    fits = fit_temperatures(load_run(folder.path), study.val) if study.recipe.data.classification_heads else {}
+    fits = fit_temperatures(best, study.val) if study.recipe.data.classification_heads else {}
     if fits:
         save_temperatures(folder.calibration, fits)
 
 
-def _learn_inputs(study: Study, folder: RunFolder, *, on_progress: OnProgress) -> None:
+def _learn_inputs(study: Study, best: Predictor, folder: RunFolder, *, on_progress: OnProgress) -> None:
     """Keep what the inputs of the fitted cases are like, to know another one."""
     cases = study.cases
     training, validation = (
@@ -187,7 +189,7 @@ def _learn_inputs(study: Study, folder: RunFolder, *, on_progress: OnProgress) -
     )
     total = len(gate_cases(training)) + len(gate_cases(validation))
     gate = fit_input_gate(
-        load_run(folder.path),
+        best,
         training=training,
         validation=validation,
         on_case=counter("learning the inputs", total, on_progress),
@@ -196,18 +198,17 @@ def _learn_inputs(study: Study, folder: RunFolder, *, on_progress: OnProgress) -
 
 
 def _measure(
-    study: Study, folder: RunFolder, *, classifier_parts: Collection[Part], on_progress: OnProgress
+    study: Study, best: Predictor, folder: RunFolder, *, classifier_parts: Collection[Part], on_progress: OnProgress
 ) -> dict[str, dict[str, Any]]:
     """Measure the fitted cases with the best weights, and fit the classifiers of measurements."""
     if study.recipe.measurements is None:
         return {}
-    predictor = load_run(folder.path)
     parts = {part: [study.cases[case_id] for case_id in study.split.part(part)] for part in ("train", "val")}
     on_case = counter("measuring", sum(len(cases) for cases in parts.values()), on_progress)
-    measured = measure_cases(predictor, parts, on_case=on_case)
+    measured = measure_cases(best, parts, on_case=on_case)
     duplicates = Audit.load(folder.audit).duplicate_groups
     return fit_measurement_classifiers(
-        study.recipe, predictor, measured, folder, parts=classifier_parts, linked_cases=duplicates
+        study.recipe, best, measured, folder, parts=classifier_parts, linked_cases=duplicates
     )
 
 

@@ -2,7 +2,16 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, jaccard_score, precision_score, recall_score
 
-from medweave.metrics.overlap import Counts, confusion, dice, iou, mean_dice, precision, sensitivity
+from medweave.metrics.overlap import (
+    Counts,
+    confusion,
+    dice,
+    dice_of_structures,
+    iou,
+    mean_dice,
+    precision,
+    sensitivity,
+)
 
 
 def test_counts_of_hand_drawn_masks():
@@ -40,3 +49,9 @@ def test_one_empty_mask_scores_zero(score, counts):
 
 def test_every_structure_counts_alike_in_a_case_s_dice() -> None:
     assert mean_dice({"large": 0.9, "small": 0.3}) == pytest.approx(0.6)
+
+
+def test_each_structure_of_two_label_maps_has_its_dice():
+    predicted, truth = np.array([0, 1, 1, 2, 2, 0]), np.array([1, 1, 0, 2, 2, 0])
+    found = dice_of_structures(predicted, truth, {"wall": 1, "blood": 2, "absent": 3})
+    assert found == {"wall": 0.5, "blood": 1.0, "absent": 1.0}

@@ -93,7 +93,7 @@ def test_an_export_writes_everything_and_proves_it(tiny_run, tmp_path, heart_stu
     parity = json.loads(bundle.parity.read_text())
     assert parity["max_probability_difference"] <= 1e-4
     assert parity["label_agreement"] >= 0.9999
-    assert parity["case_ids"] == ["heart_000"]
+    assert parity["n_cases"] == 1
     assert check_golden(load_predictor(bundle.path), bundle.golden).is_same
     assert stages[-1] == ("comparing with the run", 1, 1)
     assert str(tmp_path) not in "".join(path.read_text() for path in bundle.path.rglob("*.json"))

@@ -1,8 +1,11 @@
 """Label maps and probabilities as NIfTI."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import SimpleITK as sitk
+from numpy.typing import NDArray
 
 from medweave.core.errors import RunError
 from medweave.core.files import atomic_path
@@ -35,11 +38,25 @@ class ProbabilityWriter:
     ) -> list[Path]:
         """Write a float32 volume for each structure."""
         segmentation = prediction.segmentations[head]
-        grid = Grid.of(segmentation.label_map)
-        return [
-            write_nifti(to_image(probability, grid), folder / f"{case.case_id}_{head}_probability_{structure}.nii.gz")
-            for structure, probability in segmentation.probabilities.items()
-        ]
+        stem = f"{case.case_id}_{head}_probability"
+        return write_structures(segmentation.probabilities, like=segmentation.label_map, folder=folder, stem=stem)
+
+
+def write_structures(
+    values: Mapping[str, NDArray[np.float32]], *, like: sitk.Image, folder: Path, stem: str
+) -> list[Path]:
+    """Write what each structure has in every voxel, `<stem>_<structure>.nii.gz`.
+
+    Args:
+        values: (x, y[, z]) of each structure.
+        like: An image on their grid.
+        folder: Of the files.
+        stem: How their names begin.
+    """
+    grid = Grid.of(like)
+    return [
+        write_nifti(to_image(array, grid), folder / f"{stem}_{structure}.nii.gz") for structure, array in values.items()
+    ]
 
 
 def write_nifti(image: sitk.Image, path: Path) -> Path:

@@ -4,9 +4,8 @@ from pathlib import Path
 
 from medweave.data.case import Case
 from medweave.inference.prediction import Prediction, SegmentationHeadInfo
-from medweave.inference.writers.nifti import write_nifti
+from medweave.inference.writers.nifti import write_structures
 from medweave.inference.writers.writer import WRITERS
-from medweave.preprocessing.geometry import Grid, to_image
 
 
 @WRITERS.register("uncertainty")
@@ -21,8 +20,5 @@ class UncertaintyWriter:
     ) -> list[Path]:
         """Write a float32 volume for each structure."""
         segmentation = prediction.segmentations[head]
-        grid = Grid.of(segmentation.label_map)
-        return [
-            write_nifti(to_image(deviation, grid), folder / f"{case.case_id}_{head}_uncertainty_{structure}.nii.gz")
-            for structure, deviation in segmentation.deviations.items()
-        ]
+        stem = f"{case.case_id}_{head}_uncertainty"
+        return write_structures(segmentation.deviations, like=segmentation.label_map, folder=folder, stem=stem)
