@@ -34,9 +34,9 @@ def to_channels_last(model: ModelT) -> ModelT:
 def avoid_faulty_amx_kernels() -> None:
     """Keep oneDNN from its AMX kernels, unless the environment says otherwise.
 
-    The deconvolution that oneDNN 3.12 (PyTorch 2.13) picks for bfloat16 on processors with AMX runs a tile instruction
-    on threads whose tiles are not configured, and the process dies with SIGILL. Must be called before the first
-    convolution; oneDNN reads the variable once.
+    The deconvolution and the matrix product that oneDNN 3.12 (PyTorch 2.13) picks for bfloat16 on processors that
+    announce AMX run tile instructions that a virtual machine may not allow, and the process dies with SIGILL. Must be
+    called before the first of them; oneDNN reads the variable once.
     """
     os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_FP16")
 
