@@ -19,6 +19,7 @@ from medweave.evaluation.report.segmentation import CaseFiles
 from medweave.evaluation.shortcut import CONTROLS, Control, controlled_cases
 from medweave.inference.prediction import ClassificationHeadInfo, Prediction, SegmentationHeadInfo
 from medweave.inference.predictor import Predictor
+from medweave.inference.writers.nifti import write_nifti
 from medweave.preprocessing.geometry import Grid, to_array
 from medweave.preprocessing.readers.medical import read_label_map
 
@@ -168,7 +169,7 @@ def _judge_segmentations(
     for head, true_path in truth.label_maps.items():
         label_map = prediction.segmentations[head].label_map
         path = predictions / f"{case.case_id}_{head}.nii.gz"
-        sitk.WriteImage(label_map, str(path), useCompression=True)
+        write_nifti(label_map, path)
         image = predictor.image_path(case, head)
         found.files[case.case_id, head] = CaseFiles(image, true_path, path, spatial_dims=label_map.GetDimension())
         structures = predictor.segmentation_heads[head].structures
