@@ -1,7 +1,9 @@
-"""From the file of a full-size volume to the written label map, by part, in a fresh process.
+"""From the file of a full-size volume to the written label map: by part, and against a plain pipeline of MONAI.
 
-The volume is synthetic, the network that of the recipe `heart` with random weights: the label map is not an answer, but
-every part does the work that it does in `medweave predict`.
+The volume is synthetic, the network that of the recipe `heart` with random weights and without mirrored copies: the
+label map is not an answer, but every part does the work that it does in `medweave predict`. Plain is what MONAI's
+tutorials do: its transforms, its sliding window with the same window, overlap and weighting, float32 in contiguous
+memory, and the answer inverted to the grid of the file. Each run is a fresh process, and the two ways take turns.
 """
 
 import json
@@ -10,10 +12,24 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
+from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
 import torch
+from monai.inferers import sliding_window_inference
+from monai.networks.nets import UNet
+from monai.transforms import (
+    AsDiscreted,
+    Compose,
+    EnsureChannelFirstd,
+    Invertd,
+    LoadImaged,
+    NormalizeIntensityd,
+    SaveImaged,
+    Spacingd,
+)
 from recording import machine_facts, peak_memory_mb, record
 
 from medweave.building.check import complete_recipe
@@ -28,16 +44,19 @@ from medweave.recipes.loader import load_recipe
 from medweave.training.precision import fastest_precision
 
 RECIPE = "heart"
+OVERRIDES = ("prediction.flips=false",)
+ROUNDS = 3
 SIZE_VOXELS = (320, 320, 130)
 SPACING_MM = (1.25, 1.25, 1.37)
 
 
 def main() -> None:
     if len(sys.argv) > 1:
-        print(json.dumps(predict(Path(sys.argv[1]), precision=sys.argv[2])))
+        file, way = Path(sys.argv[1]), sys.argv[2]
+        print(json.dumps(predict_plainly(file) if way == "plain" else predict(file, precision=way)))
         return
     machine = machine_facts()
-    recipe = complete_recipe(load_recipe(RECIPE), RECIPE)
+    recipe = complete_recipe(load_recipe(RECIPE, OVERRIDES), RECIPE)
     model = build_model(recipe)
     shape = (1, 1, *recipe.patches.size_voxels)
     precision = fastest_precision(
@@ -46,19 +65,25 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "volume.nii.gz"
         draw_volume(file)
-        command = [sys.executable, __file__, str(file), precision]
-        parts = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
-    peak, before = parts.pop("peak"), parts.pop("before")
+        rounds = [{way: in_process(file, way) for way in (precision, "plain")} for _ in range(ROUNDS)]
+    ours, plain = [found[precision] for found in rounds], [found["plain"] for found in rounds]
+    peak, before = (max(found.pop(key) for found in ours) for key in ("peak", "before"))
+    totals = [sum(found.values()) for found in ours]
+    times_as_fast = [found["all"] / total for found, total in zip(plain, totals, strict=True)]
     megabytes = np.prod(SIZE_VOXELS) * 4 / 2**20
     record(
         "full_size_prediction",
         title="Prediction of a full-size volume, from file to file",
         conditions=f"{'x'.join(map(str, SIZE_VOXELS))} voxels of {' x '.join(map(str, SPACING_MM))} mm, int16, "
-        f"gzipped; recipe `{RECIPE}` with random weights, {precision}; one case in a fresh process",
+        f"gzipped; recipe `{RECIPE}` with random weights, {precision}, no mirrored copies; medians of {ROUNDS} fresh "
+        "processes of each way, in turns; plain: MONAI's transforms, network and sliding window, float32, contiguous",
         machine=machine,
         rows=[
-            *((part, seconds, "s") for part, seconds in parts.items()),
-            ("all of it", sum(parts.values()), "s"),
+            *((part, median(found[part] for found in ours), "s") for part in ours[0]),
+            ("all of it", median(totals), "s"),
+            ("plain MONAI, all of it", median(found["all"] for found in plain), "s"),
+            ("plain / medweave", median(times_as_fast), "times"),
+            ("plain MONAI, peak memory", max(found["peak"] for found in plain), "MB"),
             ("peak memory", peak, "MB"),
             ("memory before the case (Python, PyTorch, network)", before, "MB"),
             ("memory of the case, in float32 volumes of its size", (peak - before) / megabytes, "volumes"),
@@ -66,9 +91,17 @@ def main() -> None:
     )
 
 
+def in_process(file: Path, way: str) -> dict[str, float]:
+    """Return what a fresh process measures."""
+    command = [sys.executable, __file__, str(file), way]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
 def predict(file: Path, *, precision: str) -> dict[str, float]:
     """Return the seconds of each part, and the memory in MB."""
-    recipe = complete_recipe(load_recipe(RECIPE, [f"training.precision={precision}"]), RECIPE)
+    recipe = complete_recipe(load_recipe(RECIPE, [*OVERRIDES, f"training.precision={precision}"]), RECIPE)
     torch.manual_seed(0)
     predictor = build_predictor(recipe, to_channels_last(build_model(recipe).eval(), 3))
     case = Case("volume", "volume", images={"image": file})
@@ -87,6 +120,48 @@ def predict(file: Path, *, precision: str) -> dict[str, float]:
     clock.append(time.perf_counter())
     parts = ("read", "preprocess", "network", "restore", "write")
     return dict(zip(parts, np.diff(clock).tolist(), strict=True)) | {"before": before, "peak": peak_memory_mb()}
+
+
+def predict_plainly(file: Path) -> dict[str, float]:
+    """Return the seconds of MONAI's own pipeline, and its peak memory in MB."""
+    recipe = complete_recipe(load_recipe(RECIPE), RECIPE)
+    network, before = (
+        plain_network(),
+        Compose(
+            [
+                LoadImaged("image"),
+                EnsureChannelFirstd("image"),
+                Spacingd("image", pixdim=recipe.preprocessing["mri"].spacing_mm, mode="bilinear"),
+                NormalizeIntensityd("image"),
+            ]
+        ),
+    )
+    after = Compose(
+        [
+            Invertd("logits", transform=before, orig_keys="image", nearest_interp=False, to_tensor=True),
+            AsDiscreted("logits", argmax=True),
+            SaveImaged("logits", output_dir=file.parent / "plain", output_postfix="", print_log=False),
+        ]
+    )
+    started = time.perf_counter()
+    case: dict[str, Any] = before({"image": file})
+    with torch.inference_mode():
+        case["logits"] = sliding_window_inference(
+            case["image"][None],
+            recipe.patches.size_voxels,
+            sw_batch_size=1,
+            predictor=network,
+            overlap=recipe.patches.overlap,
+            mode="gaussian",
+        )[0]
+    after(case)
+    return {"all": time.perf_counter() - started, "peak": peak_memory_mb()}
+
+
+def plain_network() -> UNet:
+    """Return the network of the recipe, as MONAI has it."""
+    torch.manual_seed(0)
+    return UNet(3, 1, 2, channels=(16, 32, 64, 128, 256), strides=(2,) * 4, num_res_units=2, norm="instance").eval()
 
 
 def draw_volume(file: Path) -> None:
