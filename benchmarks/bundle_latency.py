@@ -13,7 +13,7 @@ import SimpleITK as sitk
 import torch
 from recording import machine_facts, record
 
-from medweave.building.check import complete_recipe
+from medweave.building.check import read_recipe
 from medweave.building.model import build_model
 from medweave.core.files import write_json
 from medweave.exporting.description import describe_bundle
@@ -22,7 +22,6 @@ from medweave.inference.bundle import BundleFolder, load_bundle
 from medweave.inference.bundle_description import NetworkDescription
 from medweave.inference.run_model import build_predictor
 from medweave.models.multitask import MultiTaskModel
-from medweave.recipes.loader import load_recipe
 
 RECIPE = "reference/chest_xray_multitask"
 SIZE_PIXELS = (256, 256)
@@ -57,7 +56,7 @@ def main() -> None:
 def write_bundle(path: Path) -> MultiTaskModel:
     """Write a bundle with all that prediction needs, and return its network."""
     size = f"patches={{size_voxels: {{radiograph: {list(SIZE_PIXELS)}}}}}"
-    recipe = complete_recipe(load_recipe(RECIPE, [size]), RECIPE)
+    recipe = read_recipe(RECIPE, [size])
     torch.manual_seed(0)
     model = build_model(recipe).eval()
     predictor = build_predictor(recipe, model)

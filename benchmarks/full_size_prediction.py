@@ -32,7 +32,7 @@ from monai.transforms import (
 )
 from recording import machine_facts, peak_memory_mb, record
 
-from medweave.building.check import complete_recipe
+from medweave.building.check import read_recipe
 from medweave.building.model import build_model
 from medweave.building.training import build_loss
 from medweave.data.case import Case
@@ -40,7 +40,6 @@ from medweave.inference.backends.torch import to_channels_last
 from medweave.inference.run_model import build_predictor
 from medweave.inference.writers.writer import WRITERS
 from medweave.preprocessing.readers.medical import read_channels
-from medweave.recipes.loader import load_recipe
 from medweave.training.precision import fastest_precision
 
 RECIPE = "heart"
@@ -56,7 +55,7 @@ def main() -> None:
         print(json.dumps(predict_plainly(file) if way == "plain" else predict(file, precision=way)))
         return
     machine = machine_facts()
-    recipe = complete_recipe(load_recipe(RECIPE, OVERRIDES), RECIPE)
+    recipe = read_recipe(RECIPE, OVERRIDES)
     model = build_model(recipe)
     shape = (1, 1, *recipe.patches.size_voxels)
     precision = fastest_precision(
@@ -101,7 +100,7 @@ def in_process(file: Path, way: str) -> dict[str, float]:
 
 def predict(file: Path, *, precision: str) -> dict[str, float]:
     """Return the seconds of each part, and the memory in MB."""
-    recipe = complete_recipe(load_recipe(RECIPE, [*OVERRIDES, f"training.precision={precision}"]), RECIPE)
+    recipe = read_recipe(RECIPE, [*OVERRIDES, f"training.precision={precision}"])
     torch.manual_seed(0)
     predictor = build_predictor(recipe, to_channels_last(build_model(recipe).eval(), 3))
     case = Case("volume", "volume", images={"image": file})
@@ -124,7 +123,7 @@ def predict(file: Path, *, precision: str) -> dict[str, float]:
 
 def predict_plainly(file: Path) -> dict[str, float]:
     """Return the seconds of MONAI's own pipeline, and its peak memory in MB."""
-    recipe = complete_recipe(load_recipe(RECIPE), RECIPE)
+    recipe = read_recipe(RECIPE)
     network, before = (
         plain_network(),
         Compose(

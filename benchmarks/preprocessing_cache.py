@@ -6,13 +6,12 @@ from pathlib import Path
 
 from recording import machine_facts, record
 
-from medweave.building.check import complete_recipe
+from medweave.building.check import read_recipe
 from medweave.building.study import build_study_source
 from medweave.data.layouts.layout import scan
 from medweave.data.preparation import prepare
 from medweave.phantoms.heart import write_heart_study
 from medweave.preprocessing.cache import ArrayStore
-from medweave.recipes.loader import load_recipe
 from medweave.training.trainer import default_workers
 
 RECIPE = "heart"
@@ -22,7 +21,7 @@ SIZE_VOXELS = (112, 112, 80)
 
 def main() -> None:
     machine = machine_facts()
-    source = build_study_source(complete_recipe(load_recipe(RECIPE), RECIPE))
+    source = build_study_source(read_recipe(RECIPE))
     workers = default_workers() + 1
     with tempfile.TemporaryDirectory() as folder:
         write_heart_study(Path(folder) / "data", n_cases=CASES, seed=0, size_voxels=SIZE_VOXELS)

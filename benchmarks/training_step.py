@@ -20,12 +20,11 @@ from recording import machine_facts, peak_memory_mb, print_rows, record
 from torch import Tensor, nn
 from torch.nn import functional
 
-from medweave.building.check import complete_recipe
+from medweave.building.check import read_recipe
 from medweave.building.model import build_model
 from medweave.building.training import build_loss, build_optimizer
 from medweave.data.dataset import Batch
 from medweave.inference.backends.torch import AUTOCAST_TYPES, avoid_faulty_amx_kernels, memory_format, to_channels_last
-from medweave.recipes.loader import load_recipe
 from medweave.recipes.schema import Recipe
 from medweave.training.precision import fastest_precision
 
@@ -203,7 +202,7 @@ def _fastest_precision(workload: Workload) -> str:
 
 
 def _recipe(workload: Workload) -> Recipe:
-    return complete_recipe(load_recipe(workload.recipe), workload.recipe)
+    return read_recipe(workload.recipe)
 
 
 def _parameters(network: nn.Module) -> int:

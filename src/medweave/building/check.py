@@ -1,9 +1,13 @@
 """Checking a recipe against the registered components, all problems at once."""
 
 import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
 from medweave.augmentation.augmentation import AUGMENTATIONS, SampleKeys
@@ -23,10 +27,9 @@ from medweave.models.fusion.fusion import FUSIONS
 from medweave.models.heads.head import HEADS
 from medweave.optimization.optimizers import OPTIMIZERS
 from medweave.optimization.schedulers import SCHEDULERS, Course
+from medweave.recipes.loader import read_content, validate_recipe
 from medweave.recipes.schema import Recipe
-from medweave.recipes.section import Component
-
-Entry = tuple[str, Component, Registry[Any], tuple[str, ...], tuple[str, ...]]
+from medweave.recipes.section import Component, ComponentField
 
 #: Every registry of components that a recipe names, with the arguments that a builder gives.
 REGISTRIES: dict[str, tuple[Registry[Any], tuple[str, ...]]] = {
@@ -42,6 +45,40 @@ REGISTRIES: dict[str, tuple[Registry[Any], tuple[str, ...]]] = {
     "measurement_classifiers": (MEASUREMENT_CLASSIFIERS, ()),
 }
 
+#: Where a recipe names components, and of which registry; * is any key or position.
+PLACES = {
+    "data.layout": "layouts",
+    "model.encoders.*": "encoders",
+    "model.fusion": "fusions",
+    "model.heads.*": "heads",
+    "losses.*": "losses",
+    "augmentation.*": "augmentations",
+    "optimizer": "optimizers",
+    "scheduler": "schedulers",
+    "measurements": "measurements",
+    "measurement_classifiers.*": "measurement_classifiers",
+}
+COMPONENT: TypeAdapter[Component] = TypeAdapter(ComponentField)
+
+
+def read_recipe(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe, check all of it, and write out the default of every parameter.
+
+    Args:
+        source: A library name or the path of a YAML file; a file wins.
+        overrides: Each `dotted.key=value`.
+
+    Raises:
+        RecipeError: The recipe has problems, those of its keys and those of its components; all are listed.
+        UsageError: There is no such recipe, or an override cannot be read.
+    """
+    content = read_content(source, overrides)
+    try:
+        recipe = validate_recipe(content, source)
+    except RecipeError as error:
+        raise RecipeError(source, [*error.problems, *_component_problems(content)]) from error
+    return complete_recipe(recipe, source)
+
 
 def complete_recipe(recipe: Recipe, source: object) -> Recipe:
     """Check every component of a recipe and write out the default of every parameter.
@@ -56,8 +93,7 @@ def complete_recipe(recipe: Recipe, source: object) -> Recipe:
     Raises:
         RecipeError: Components are unknown, have wrong parameters or do not fit together; all problems are listed.
     """
-    load_plugins(list(recipe.plugins))
-    problems = [problem for entry in _entries(recipe) for problem in _entry_problems(entry)]
+    problems = _component_problems(recipe.model_dump())
     problems += _kind_problems(recipe)
     if not problems:
         problems += _building_problems(recipe) + measurement_problems(recipe)
@@ -69,34 +105,43 @@ def complete_recipe(recipe: Recipe, source: object) -> Recipe:
     return _completed(recipe)
 
 
-def _entries(recipe: Recipe) -> list[Entry]:
-    def entry(key: str, component: Component, kind: str, extra: tuple[str, ...] = ()) -> Entry:
-        return (key, component, *REGISTRIES[kind], extra)
-
-    return [
-        entry("data.layout", recipe.data.layout, "layouts"),
-        *(entry(f"model.encoders.{key}", value, "encoders") for key, value in recipe.model.encoders.items()),
-        entry("model.fusion", recipe.model.fusion, "fusions"),
-        *(entry(f"model.heads.{key}", value, "heads") for key, value in recipe.model.heads.items()),
-        *(entry(f"losses.{key}", value, "losses", LOSS_EXTRAS) for key, value in recipe.losses.items()),
-        *(entry(f"augmentation.{i}", value, "augmentations") for i, value in enumerate(recipe.augmentation)),
-        entry("optimizer", recipe.optimizer, "optimizers"),
-        entry("scheduler", recipe.scheduler, "schedulers"),
-        *([entry("measurements", recipe.measurements, "measurements")] if recipe.measurements else []),
-        *(
-            entry(f"measurement_classifiers.{key}", value, "measurement_classifiers")
-            for key, value in recipe.measurement_classifiers.items()
-        ),
-    ]
-
-
-def _entry_problems(entry: Entry) -> list[str]:
-    key, component, registry, given, extra = entry
-    problems = component_problems(key, component, registry, given=given, extra=extra)
-    weight = component.parameters.get("weight", 1.0) if "weight" in extra else 1.0
-    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < math.inf:
-        problems.append(f"{key}.weight: must be a number of at least 0, got {weight!r}")
+def _component_problems(content: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with each component that the content of a recipe names, be the rest valid or not."""
+    plugins = content.get("plugins") or ()
+    if isinstance(plugins, list | tuple) and all(isinstance(name, str) for name in plugins):
+        load_plugins(list(plugins))
+    problems = []
+    for place, kind in PLACES.items():
+        registry, given = REGISTRIES[kind]
+        extra = LOSS_EXTRAS if kind == "losses" else ()
+        for key, component in _components_at(content, place):
+            problems += component_problems(key, component, registry, given=given, extra=extra)
+            problems += _weight_problems(key, component) if "weight" in extra else []
     return problems
+
+
+def _components_at(content: Mapping[str, Any], place: str) -> Iterator[tuple[str, Component]]:
+    """Yield the key and the value of each component at a place; what is none is the schema's to refuse."""
+    found: list[tuple[tuple[str, ...], Any]] = [((), content)]
+    for part in place.split("."):
+        found = [((*keys, str(key)), below) for keys, value in found for key, below in _members(value, part)]
+    for keys, value in found:
+        with suppress(ValidationError):
+            yield ".".join(keys), COMPONENT.validate_python(value)
+
+
+def _members(value: Any, part: str) -> Iterator[tuple[object, Any]]:
+    if isinstance(value, list | tuple):
+        yield from enumerate(value) if part == "*" else ()
+    elif isinstance(value, Mapping):
+        yield from value.items() if part == "*" else [(part, value.get(part))]
+
+
+def _weight_problems(key: str, component: Component) -> list[str]:
+    weight = component.parameters.get("weight", 1.0)
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < math.inf:
+        return [f"{key}.weight: must be a number of at least 0, got {weight!r}"]
+    return []
 
 
 def _kind_problems(recipe: Recipe) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
-from medweave.building.check import complete_recipe
+from medweave.building.check import read_recipe
 from medweave.building.model import build_model
 from medweave.building.study import build_study_source, patch_sizes
 from medweave.core.errors import RunError
@@ -20,7 +20,6 @@ from medweave.inference.temperature import load_temperatures
 from medweave.measurement_classifiers.classifier import MeasurementClassifier
 from medweave.models.heads.tempered import TemperedHead
 from medweave.models.multitask import MultiTaskModel
-from medweave.recipes.loader import load_recipe
 from medweave.recipes.schema import Recipe
 from medweave.runs.continuation import refuse_unfinished_folds
 from medweave.runs.ensemble import Ensemble
@@ -104,7 +103,7 @@ def _load_ensemble(run: RunFolder) -> Predictor:
     first = members[0]
     for member in members:
         _temper(member)
-    recipe = complete_recipe(load_recipe(run.recipe), run.recipe)
+    recipe = read_recipe(run.recipe)
     gates = [member.gate for member in members if member.gate is not None]
     return Predictor(
         source=build_study_source(recipe),
@@ -131,7 +130,7 @@ def _temper(predictor: Predictor) -> None:
 
 
 def _load_single(run: RunFolder) -> Predictor:
-    recipe = complete_recipe(load_recipe(run.recipe), run.recipe)
+    recipe = read_recipe(run.recipe)
     model = build_model(recipe)
     if not run.weights.is_file():
         raise RunError(

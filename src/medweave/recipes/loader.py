@@ -89,6 +89,16 @@ def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         RecipeError: The recipe has problems; all of them are in the error.
         UsageError: There is no such recipe, or an override cannot be read.
     """
+    return validate_recipe(read_content(source, overrides), source)
+
+
+def read_content(source: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """Read a recipe from the library or a file and apply dotted overrides, without validating it.
+
+    Raises:
+        RecipeError: The file holds no table.
+        UsageError: There is no such recipe, or an override cannot be read.
+    """
     path = Path(source) if Path(source).is_file() else library_file(str(source))
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), _Yaml)  # noqa: S506 -- a SafeLoader
@@ -102,7 +112,7 @@ def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         raise RecipeError(source, ["a recipe is a table of keys and values"])
     for override in overrides:
         _apply(content, override)
-    return validate_recipe(content, source)
+    return content
 
 
 def validate_recipe(content: Mapping[str, Any], source: object) -> Recipe:

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from medweave.building.check import complete_recipe
+from medweave.building.check import read_recipe
 from medweave.building.layout import build_layout
 from medweave.building.study import build_study_source, without_auto_spacing
 from medweave.data.layouts.layout import scan
 from medweave.data.split import draw_split
-from medweave.recipes.loader import load_recipe
 from medweave.recipes.schema import Recipe
 
 
@@ -24,7 +23,7 @@ def run(recipe_source: str | Path, *, data: Path | None, overrides: Sequence[str
         RecipeError: The recipe has problems; all are listed.
         DataError: The data do not fit the recipe.
     """
-    recipe = complete_recipe(load_recipe(recipe_source, overrides), recipe_source)
+    recipe = read_recipe(recipe_source, overrides)
     if data is not None:
         index = scan(data, layout=build_layout(recipe.data.layout))
         source = build_study_source(without_auto_spacing(recipe))

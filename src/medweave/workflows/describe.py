@@ -9,10 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from medweave.building.check import REGISTRIES, complete_recipe
+from medweave.building.check import REGISTRIES, read_recipe
 from medweave.building.components import parameter_table
 from medweave.building.model import build_model
-from medweave.recipes.loader import load_recipe
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ def run(recipe_source: str | Path) -> NetworkDescription:
     Raises:
         RecipeError: The recipe has problems.
     """
-    recipe = complete_recipe(load_recipe(recipe_source), recipe_source)
+    recipe = read_recipe(recipe_source)
     with torch.device("meta"):
         model = build_model(recipe).eval()
     layers: list[Layer] = []

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from medweave.building.check import complete_recipe
+from medweave.building.check import read_recipe
 from medweave.building.model import build_model
 from medweave.building.study import build_study_source
 from medweave.building.training import (
@@ -30,7 +30,7 @@ from medweave.inference.run_model import build_predictor, load_run
 from medweave.inference.temperature import save_temperatures
 from medweave.models.multitask import MultiTaskModel
 from medweave.optimization.schedulers import Course
-from medweave.recipes.loader import load_recipe, recipe_hash
+from medweave.recipes.loader import recipe_hash
 from medweave.recipes.schema import Recipe
 from medweave.runs.continuation import (
     refuse_finished,
@@ -88,7 +88,7 @@ def run(
         RunError: The output folder is taken, or the run cannot be continued, or the training was interrupted.
     """
     avoid_faulty_amx_kernels()
-    requested = complete_recipe(load_recipe(recipe_source, overrides), recipe_source)
+    requested = read_recipe(recipe_source, overrides)
     folder = RunFolder(output)
     if resume:
         refuse_other_folds(RunFolder.open(output), None)

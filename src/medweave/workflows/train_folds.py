@@ -7,14 +7,14 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from medweave.building.check import complete_recipe
+from medweave.building.check import read_recipe
 from medweave.core.errors import UsageError
 from medweave.core.files import claim_output_folder, new_output_folder, read_json, write_json, write_text
 from medweave.core.logging import get_logger, log_to_file
 from medweave.data.split import Part
 from medweave.inference.backends.torch import avoid_faulty_amx_kernels
 from medweave.inference.run_model import load_run
-from medweave.recipes.loader import load_recipe, recipe_hash
+from medweave.recipes.loader import recipe_hash
 from medweave.runs.continuation import is_finished, refuse_finished, refuse_other_folds, refuse_other_recipe
 from medweave.runs.folder import RunFolder
 from medweave.runs.manifest import now, read_manifest
@@ -64,7 +64,7 @@ def run(
     if n_folds < 2:
         raise UsageError("folds are two or more", got=f"--folds {n_folds}", fix="leave --folds out for a single run.")
     avoid_faulty_amx_kernels()
-    requested = complete_recipe(load_recipe(recipe_source, overrides), recipe_source)
+    requested = read_recipe(recipe_source, overrides)
     folder = RunFolder(output)
     if resume:
         refuse_other_folds(RunFolder.open(output), n_folds)

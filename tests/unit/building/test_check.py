@@ -1,17 +1,18 @@
 import pytest
 
-from medweave.building.check import REGISTRIES, complete_recipe
+from medweave.building.check import REGISTRIES, complete_recipe, read_recipe
 from medweave.core.errors import RecipeError, UsageError
 from medweave.data.layouts.layout import LAYOUTS
 from medweave.losses.loss import LOSSES
 from medweave.models.encoders.encoder import ENCODERS
 from medweave.models.heads.head import HEADS
+from medweave.optimization.schedulers import SCHEDULERS
 from medweave.recipes.loader import dump_recipe, library_names, load_recipe, recipe_hash
 
 
 def problems_of(*overrides: str, source: str = "heart") -> list[str]:
     with pytest.raises(RecipeError, match=r"recipe .* has \d+ problems?:") as caught:
-        complete_recipe(load_recipe(source, overrides), source)
+        read_recipe(source, overrides)
     return caught.value.problems
 
 
@@ -56,12 +57,14 @@ def test_every_default_is_written_out() -> None:
 def test_every_component_of_a_completed_recipe_has_every_parameter() -> None:
     recipe = complete_recipe(load_recipe("heart"), "heart")
     names = [set(component.parameters) for component in recipe.augmentation]
-    assert names[0] == {"probability", "rotate_degrees", "in_plane_only", "scale", "translate_voxels", "shear"}
-    assert names[1:] == [
+    assert names == [
+        {"probability", "axes"},
+        {"probability", "rotate_degrees", "in_plane_only", "scale", "translate_voxels", "shear"},
         {"probability", "std"},
         {"probability", "factor"},
         {"probability", "offset"},
         {"probability", "gamma_range"},
+        {"probability", "zoom_range"},
     ]
 
 
@@ -71,8 +74,8 @@ def test_every_problem_is_reported_at_once() -> None:
         "model.heads.heart.activaton=sigmoid",
         "losses.heart.wieght=2",
         "losses.heart.weight=-1",
-        "augmentation.0.rotate=1",
-        "augmentation.1.probability=2",
+        "augmentation.1.rotate=1",
+        "augmentation.2.probability=2",
         "optimizer.lr=fast",
         "data.layout=msdd",
         "preprocessing.mri.size_voxels=[64,64]",
@@ -85,11 +88,35 @@ def test_every_problem_is_reported_at_once() -> None:
         "losses.heart.wieght: unknown parameter of loss 'dice_ce'. Did you mean 'weight'? "
         "It takes batch, include_background, squared, smooth, dice_weight, ce_weight, weight",
         "losses.heart.weight: must be a number of at least 0, got -1",
-        "augmentation.0.rotate: unknown parameter of augmentation 'affine'. Did you mean 'rotate_degrees'? "
+        "augmentation.1.rotate: unknown parameter of augmentation 'affine'. Did you mean 'rotate_degrees'? "
         "It takes probability, rotate_degrees, scale, translate_voxels, shear, in_plane_only",
-        "augmentation.1.probability: input should be less than or equal to 1, got 2",
+        "augmentation.2.probability: input should be less than or equal to 1, got 2",
         "optimizer.lr: input should be a valid number, unable to parse string as a number, got 'fast'",
         "preprocessing.mri.size_voxels: input 'mri' has 3 axes, got [64, 64]",
+    ]
+
+
+def test_problems_of_components_are_reported_with_those_of_keys() -> None:
+    assert problems_of(
+        "training.max_epoch=3",
+        "losses.hart=dice",
+        "plugins=3",
+        "model.encoders=5",
+        "model.heads.heart.activaton=sigmoid",
+        "augmentation=[noise, 4, {name: noise, std: wide}]",
+        "optimizer={lr: 1}",
+        "scheduler.name=cosin",
+    ) == [
+        "plugins: input should be a valid tuple, got 3",
+        "augmentation.1: input should be a valid dictionary or instance of Component, got 4",
+        "model.encoders: input should be a valid dictionary, got 5",
+        "optimizer.name: required, but missing",
+        "training.max_epoch: unknown key. Did you mean 'max_epochs'?",
+        "model.heads.heart.activaton: unknown parameter of head 'monai_unet_decoder'. Did you mean 'activation'? "
+        "It takes activation, residual_units, norm, dropout, decoded_channels",
+        "augmentation.2.std: input should be a valid number, unable to parse string as a number, got 'wide'",
+        f"scheduler.name: unknown scheduler 'cosin'. Did you mean 'cosine'? "
+        f"Wanted one of {', '.join(SCHEDULERS.names())}",
     ]
 
 
