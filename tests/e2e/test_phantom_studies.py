@@ -126,6 +126,7 @@ def test_every_radiograph_of_a_folder_is_predicted(radiographs):
     assert sums.to_numpy() == pytest.approx(1, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_no_case_is_dropped_for_want_of_a_modality(vessels):
     cases = _read(vessels / "run/index.json")["cases"]
     assert len(cases) == sum(map(len, _parts(vessels / "run"))) == 24
@@ -135,6 +136,7 @@ def test_no_case_is_dropped_for_want_of_a_modality(vessels):
     assert set(rows["status"]) == {"done"}
 
 
+@pytest.mark.slow
 def test_results_are_told_by_what_is_missing(vessels):
     (head,) = _read(vessels / "run/evaluation/test/summary.json")["heads"].values()
     cases = {case["case_id"]: case for case in _read(vessels / "run/index.json")["cases"]}
