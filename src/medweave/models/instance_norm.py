@@ -9,21 +9,19 @@ from medweave.models.eager import is_eager_on_cpu
 
 
 class _FastInstanceNorm(torch.autograd.Function):
-    """Group normalisation of PyTorch with one channel a group, and a backward pass of whole-tensor operations.
+    """Instance normalisation in whole-tensor operations, forwards and backwards.
 
-    PyTorch's own instance normalisation copies its input to the contiguous format and the next convolution copies the
-    result back; its group normalisation keeps the format, but is slow backwards with one channel a group.
+    PyTorch's own copies its input to the contiguous format, and the next convolution copies the result back.
     """
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float) -> Tensor:
-        batch, channels = features.shape[:2]
-        voxels = features[0, 0].numel()
-        normalised, mean, inverse_deviation = torch.native_group_norm(
-            features, weight, bias, batch, channels, voxels, channels, eps
-        )
+        mean, inverse_deviation = _statistics(features, eps)
+        shape = (*features.shape[:2], *(1 for _ in features.shape[2:]))
+        scale = inverse_deviation if weight is None else inverse_deviation * weight
+        offset = -mean * scale if bias is None else bias - mean * scale
         ctx.save_for_backward(features, weight, mean, inverse_deviation)
-        return normalised
+        return torch.addcmul(offset.view(shape), features, scale.view(shape))
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None, None]:
@@ -41,6 +39,27 @@ class _FastInstanceNorm(torch.autograd.Function):
         if weight is None:
             return towards_features, None, None, None
         return towards_features, correlation.sum(0), gradient_sum.sum(0), None
+
+
+def _statistics(features: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    """Return the mean and 1 / deviation of each channel of each sample, (B, C).
+
+    PyTorch's group normalisation keeps the channels-last format, but then adds up all voxels of a group in one float32
+    number, which costs three digits in volumes. It is given the planes one by one, and their moments are joined here.
+    """
+    batch, channels, planes = features.shape[:3]
+    slabs = features.transpose(1, 2).flatten(0, 1)
+    slabs = slabs.unsqueeze(2) if slabs.ndim == 3 else slabs  # three axes have no channels-last format
+    slabs = slabs.contiguous(memory_format=torch.channels_last)  # as they are, unless the features were contiguous
+    voxels = slabs[0, 0].numel()
+    _, means, inverse_deviations = torch.native_group_norm(
+        slabs, None, None, batch * planes, channels, voxels, channels, eps
+    )
+    means = means.view(batch, planes, channels).double()
+    variances = inverse_deviations.view(batch, planes, channels).double() ** -2 - eps
+    mean = means.mean(dim=1)
+    variance = (variances + (means - mean[:, None]) ** 2).mean(dim=1).clamp_min(0)
+    return mean.float(), torch.rsqrt(variance + eps).float()
 
 
 def _normalise(layer: "InstanceNorm2d | InstanceNorm3d", features: Tensor) -> Tensor | None:

@@ -52,3 +52,13 @@ def test_computes_in_float32_under_autocast() -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         normalised = layer(features)
     torch.testing.assert_close(normalised, nn.InstanceNorm3d(2)(features.float()), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("layer", "shape"), [(InstanceNorm3d, (1, 4, 96, 96, 64)), (InstanceNorm2d, (1, 4, 768, 768))])
+def test_many_voxels_cost_no_digits(layer, shape) -> None:
+    memory = torch.channels_last if len(shape) == 4 else torch.channels_last_3d
+    features = (torch.randn(shape, generator=torch.Generator().manual_seed(0)) + 3).contiguous(memory_format=memory)
+    axes = tuple(range(2, len(shape)))
+    exact = features.double()
+    exact = (exact - exact.mean(axes, keepdim=True)) / (exact.var(axes, correction=0, keepdim=True) + 1e-5).sqrt()
+    torch.testing.assert_close(layer(4)(features).double(), exact, rtol=0, atol=3e-5)
