@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from medweave.core.optional import import_optional
-from medweave.serving.rest.limits import Limits
+from medweave.serving.limits import Limits
 
 #: Needs the extra `serve`, which help does not.
 SERVER = "medweave.serving.rest.server"

@@ -6,7 +6,7 @@ import typer
 from typer.testing import CliRunner
 
 from medweave.cli import serve as command
-from medweave.serving.rest.limits import Limits
+from medweave.serving.limits import Limits
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Who may ask: whoever shows the key of the environment, or on this machine anyone."""
 
-import ipaddress
 import secrets
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -10,6 +9,7 @@ from fastapi import Depends
 from fastapi.security import APIKeyHeader
 
 from medweave.core.errors import UsageError
+from medweave.serving.loopback import is_loopback
 from medweave.serving.rest.problem import Problem
 from medweave.serving.rest.service import ServiceOfRequest
 
@@ -43,14 +43,6 @@ def read_api_key(environment: Mapping[str, str], *, host: str) -> str | None:
             fix="openssl rand -hex 32",
         )
     return key
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether an address is of this machine alone."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 _SHOWN = APIKeyHeader(name=HEADER, auto_error=False, description=f"The service's {VARIABLE}, where it has one.")

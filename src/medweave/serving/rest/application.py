@@ -8,16 +8,16 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from medweave import __version__
+from medweave.serving.limits import Limits
 from medweave.serving.rest import model_routes, operation_routes, prediction_routes
 from medweave.serving.rest.job_store import JobStore
-from medweave.serving.rest.limits import Limits
 from medweave.serving.rest.metrics import Metrics
 from medweave.serving.rest.openapi import DESCRIPTION
 from medweave.serving.rest.problem import answer_with_problems
 from medweave.serving.rest.request_log import RequestLog
-from medweave.serving.rest.served_model import ServedModel
 from medweave.serving.rest.service import Service
 from medweave.serving.rest.worker import Worker
+from medweave.serving.served_model import ServedModel
 
 #: Between two looks for what is older than it may be.
 MAX_SWEEP_S = 30.0

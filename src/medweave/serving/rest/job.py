@@ -7,9 +7,10 @@ from pathlib import Path
 from medweave.data.case import Case
 from medweave.inference.prediction import Prediction
 from medweave.runs.manifest import now
-from medweave.serving.rest.answer import Answer, Links, PredictionStatus, Status
+from medweave.serving.answer import Answer
 from medweave.serving.rest.problem import Problem
-from medweave.serving.rest.served_model import ServedModel
+from medweave.serving.rest.status import Links, PredictionStatus, Status
+from medweave.serving.served_model import ServedModel
 
 
 @dataclass

@@ -6,8 +6,8 @@ import time
 from http import HTTPStatus
 from pathlib import Path
 
+from medweave.serving.limits import BYTES_PER_MB, Limits
 from medweave.serving.rest.job import Job
-from medweave.serving.rest.limits import BYTES_PER_MB, Limits
 from medweave.serving.rest.problem import Problem
 
 

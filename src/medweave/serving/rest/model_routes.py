@@ -6,8 +6,8 @@ from fastapi import APIRouter, Depends
 
 from medweave.serving.rest.api_key import require_api_key
 from medweave.serving.rest.openapi import problems
-from medweave.serving.rest.served_model import ModelDescription, ModelSummary
 from medweave.serving.rest.service import ModelOfRequest, ServiceOfRequest
+from medweave.serving.served_model import ModelDescription, ModelSummary
 
 router = APIRouter(
     prefix="/models",

@@ -8,13 +8,14 @@ from medweave.core.logging import get_logger
 from medweave.inference.batching import batches
 from medweave.inference.case_inputs import CaseInputs
 from medweave.inference.predictor import Outputs
-from medweave.serving.rest.answer import answer_of
+from medweave.serving.answer import answer_of
+from medweave.serving.limits import Limits
 from medweave.serving.rest.job import Job
-from medweave.serving.rest.limits import Limits
 from medweave.serving.rest.metrics import Metrics
 from medweave.serving.rest.pictures import store_label_maps
 from medweave.serving.rest.problem import Problem, internal_problem
-from medweave.serving.rest.watch import TimeIsUpError, count_passes
+from medweave.serving.uploaded_case import read_uploaded, without_paths
+from medweave.serving.watch import TimeIsUpError, count_passes
 
 logger = get_logger(__name__)
 
@@ -55,12 +56,7 @@ def predict_jobs(jobs: Sequence[Job], *, limits: Limits, metrics: Metrics) -> It
 
 
 def _read(job: Job) -> CaseInputs:
-    try:
-        found = job.model.predictor.read(job.case)
-    except RuntimeError as error:  # of ITK, which says nothing that a client could use
-        raise Problem(
-            HTTPStatus.UNPROCESSABLE_ENTITY, "unusable-image", "An image cannot be read. Convert or send it again."
-        ) from error
+    found = read_uploaded(job.model.predictor, job.case)
     _refuse_doubtful(job, found.warnings)
     return found
 
@@ -98,15 +94,6 @@ def _problem(error: Exception, job: Job) -> Problem:
     if isinstance(error, TimeIsUpError):
         return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "prediction-too-slow", "The prediction took longer than it may.")
     if isinstance(error, DataError):
-        # Without `where`, which is a path on this machine.
-        detail = str(DataError(error.what, got=error.got, wanted=error.wanted, fix=error.fix))
-        names = [name for name, path in job.case.images.items() if str(path) in str(error.where)]
-        for path in job.case.images.values():
-            detail = detail.replace(str(path), path.name)
-        return Problem(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            "unusable-image",
-            ": ".join([*(f"Image {name!r}" for name in names), detail]),
-        )
+        return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "unusable-image", str(without_paths(error, job.case)))
     logger.error("request=%s prediction=%s failed", job.request_id, job.job_id, exc_info=error)
     return internal_problem()

@@ -11,14 +11,14 @@ from starlette.concurrency import run_in_threadpool
 
 from medweave.data.case import Case
 from medweave.serving.rest import pictures
-from medweave.serving.rest.answer import PredictionStatus
 from medweave.serving.rest.api_key import require_api_key
 from medweave.serving.rest.job import Job
 from medweave.serving.rest.openapi import DONE_RESPONSE, FORM, QUEUED_RESPONSE, binary_response, problems
 from medweave.serving.rest.problem import Problem
-from medweave.serving.rest.served_model import ServedModel
 from medweave.serving.rest.service import JobOfRequest, ModelOfRequest, Service, ServiceOfRequest
+from medweave.serving.rest.status import PredictionStatus
 from medweave.serving.rest.upload import receive
+from medweave.serving.served_model import ServedModel
 
 router = APIRouter(
     tags=["predictions"],

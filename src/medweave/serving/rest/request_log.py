@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from medweave.core.logging import get_logger
-from medweave.serving.rest.api_key import is_loopback
+from medweave.serving.loopback import is_loopback
 from medweave.serving.rest.metrics import Metrics
 from medweave.serving.rest.problem import Problem, internal_problem
 

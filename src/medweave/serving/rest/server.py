@@ -12,10 +12,10 @@ from types import FrameType
 
 import uvicorn
 
+from medweave.serving.limits import Limits
 from medweave.serving.rest.api_key import read_api_key
 from medweave.serving.rest.application import create_application
-from medweave.serving.rest.limits import Limits
-from medweave.serving.rest.served_model import load_models
+from medweave.serving.served_model import load_models
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
 

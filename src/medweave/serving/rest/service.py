@@ -8,13 +8,13 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from medweave.serving.limits import Limits
 from medweave.serving.rest.job import Job
 from medweave.serving.rest.job_store import JobStore
-from medweave.serving.rest.limits import Limits
 from medweave.serving.rest.metrics import Metrics
 from medweave.serving.rest.problem import Problem
-from medweave.serving.rest.served_model import ServedModel
 from medweave.serving.rest.worker import Worker
+from medweave.serving.served_model import ServedModel
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,18 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from medweave.serving.rest.admission import Admission
-from medweave.serving.rest.limits import BYTES_PER_MB, Limits
+from medweave.serving.admission import Admission, Refusal, RefusedImageError
+from medweave.serving.limits import BYTES_PER_MB, Limits
 from medweave.serving.rest.problem import Problem
-from medweave.serving.rest.served_model import ServedModel
+from medweave.serving.served_model import ServedModel
 
 MAX_ATTRIBUTES, MAX_ATTRIBUTE_BYTES = 16, 100
+STATUS: dict[Refusal, HTTPStatus] = {
+    "damaged-image": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "empty-image": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "image-too-large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "unsupported-image": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+}
 ATTRIBUTE_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
@@ -56,6 +62,8 @@ async def receive(request: Request, model: ServedModel, folder: Path, limits: Li
             return {name: admission.admit(file.file, name, model.preprocessors[name]) for name, file in files.items()}
 
         return Upload(await run_in_threadpool(admit), attributes)
+    except RefusedImageError as error:
+        raise Problem(STATUS[error.kind], error.kind, str(error)) from error
     finally:
         await form.close()
 

@@ -8,8 +8,8 @@ from threading import Condition, Thread
 
 from medweave.core.logging import get_logger
 from medweave.inference.batching import MAX_CASES
+from medweave.serving.limits import Limits
 from medweave.serving.rest.job import Job
-from medweave.serving.rest.limits import Limits
 from medweave.serving.rest.metrics import Metrics
 from medweave.serving.rest.predicting import predict_jobs
 from medweave.serving.rest.problem import Problem

@@ -14,7 +14,7 @@ import numpy as np
 import psutil
 import pytest
 
-from medweave.serving.rest.limits import Limits
+from medweave.serving.limits import Limits
 
 
 @pytest.fixture
@@ -154,7 +154,7 @@ from pathlib import Path
 from starlette.testclient import TestClient
 import medweave.serving.rest.server
 from medweave.serving.rest.application import create_application
-from medweave.serving.rest.served_model import load_models
+from medweave.serving.served_model import load_models
 app = create_application(load_models([Path({str(picture_bundle)!r})]))
 with TestClient(app, base_url="http://127.0.0.1") as client:
     found = client.post("/models/xray/predictions", files={{"image": open({str(tmp_path / "a.png")!r}, "rb")}})

@@ -4,9 +4,9 @@ import time
 import pytest
 
 from medweave.data.case import Case
+from medweave.serving.limits import Limits
 from medweave.serving.rest.job import Job
 from medweave.serving.rest.job_store import JobStore
-from medweave.serving.rest.limits import Limits
 from medweave.serving.rest.problem import Problem
 
 

@@ -2,8 +2,8 @@ from http import HTTPStatus
 
 import pytest
 
-from medweave.serving.rest.answer import PredictionStatus
 from medweave.serving.rest.openapi import DONE_RESPONSE, problems
+from medweave.serving.rest.status import PredictionStatus
 
 
 @pytest.mark.parametrize("name", ["done", "queued"])

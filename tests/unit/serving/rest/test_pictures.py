@@ -5,9 +5,9 @@ import pytest
 import SimpleITK as sitk
 
 from medweave.data.case import Case
+from medweave.serving.limits import Limits
 from medweave.serving.rest import pictures
 from medweave.serving.rest.job import Job
-from medweave.serving.rest.limits import Limits
 from medweave.serving.rest.metrics import Metrics
 from medweave.serving.rest.predicting import predict_jobs
 from medweave.serving.rest.problem import Problem

@@ -4,8 +4,8 @@ import pytest
 from medweave.core.errors import DataError
 from medweave.data.case import Case
 from medweave.inference.gate.warning import InputWarning
+from medweave.serving.limits import Limits
 from medweave.serving.rest.job import Job
-from medweave.serving.rest.limits import Limits
 from medweave.serving.rest.metrics import Metrics
 from medweave.serving.rest.predicting import predict_jobs
 
@@ -49,7 +49,7 @@ def test_a_failure_leaves_the_others_alone_and_names_no_path(make_job, tmp_path)
     ended, _ = predict(make_job("a"), bad, make_job("c"))
     assert (ended["a"], ended["c"]) == (None, None)
     assert (ended["bad"].status, ended["bad"].kind) == (422, "unusable-image")
-    assert ended["bad"].detail.startswith("Image 'image': ")
+    assert ended["bad"].detail.startswith("image 'image': ")
     assert str(tmp_path) not in ended["bad"].detail
 
 
@@ -62,7 +62,7 @@ def test_a_message_that_quotes_the_file_is_told_without_the_folder(make_job, mon
 
     monkeypatch.setattr(served["xray"].predictor, "read", fail)
     ended, _ = predict(job)
-    assert ended["a"].detail == "Image 'image': cannot be read: got bad file 0.png. Fix: send it again."
+    assert ended["a"].detail == "image 'image': cannot be read: got bad file 0.png. Fix: send it again."
 
 
 @pytest.mark.parametrize(

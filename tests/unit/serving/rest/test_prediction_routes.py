@@ -9,7 +9,7 @@ import SimpleITK as sitk
 from PIL import Image
 
 from medweave.data.case import Case
-from medweave.serving.rest.limits import Limits
+from medweave.serving.limits import Limits
 
 
 def wait(client, address, seconds=30):

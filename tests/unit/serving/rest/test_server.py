@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from medweave.core.errors import UsageError
+from medweave.serving.limits import Limits
 from medweave.serving.rest import server
-from medweave.serving.rest.limits import Limits
 
 
 def free_port():

@@ -1,9 +1,10 @@
 import asyncio
 import time
 
+import numpy as np
 import pytest
 
-from medweave.serving.rest.limits import Limits
+from medweave.serving.limits import Limits
 
 ADDRESS = "/models/xray/predictions"
 
@@ -14,6 +15,18 @@ def test_the_names_that_the_model_takes_are_told(client, picture):
         422,
         "Send one file each under some of these names: image.",
     )
+
+
+def test_each_reason_to_refuse_an_image_has_its_status(client, encode):
+    refusals = {
+        "image-too-large": (413, encode(np.zeros((400, 400), np.uint8))),
+        "unsupported-image": (415, b"GIF89a" + bytes(400)),
+        "damaged-image": (422, encode(np.zeros((8, 8), np.uint8))[:20]),
+        "empty-image": (422, b""),
+    }
+    for kind, (status, content) in refusals.items():
+        response = client.post(ADDRESS, files={"image": content})
+        assert (response.status_code, response.json()["type"]) == (status, f"urn:medweave:problem:{kind}")
 
 
 def test_a_second_file_of_a_name_is_refused(client, picture):

@@ -4,9 +4,9 @@ import time
 import pytest
 
 from medweave.data.case import Case
+from medweave.serving.limits import Limits
 from medweave.serving.rest import worker as module
 from medweave.serving.rest.job import Job
-from medweave.serving.rest.limits import Limits
 from medweave.serving.rest.metrics import Metrics
 from medweave.serving.rest.problem import Problem
 from medweave.serving.rest.worker import Worker

@@ -3,22 +3,37 @@
 import gzip
 import zlib
 from collections.abc import Iterator
-from http import HTTPStatus
 from itertools import permutations
 from math import prod
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Literal, Protocol
 
 import SimpleITK as sitk
 
+from medweave.core.errors import DataError
 from medweave.preprocessing.pipeline import Preprocessor
-from medweave.serving.rest.limits import BYTES_PER_MB, Limits
-from medweave.serving.rest.nifti_header import HEADER_BYTES, is_nifti, nifti_size
-from medweave.serving.rest.picture_header import JPEG_SIGNATURE, PNG_SIGNATURE, jpeg_pixels, png_pixels
-from medweave.serving.rest.problem import Problem
+from medweave.serving.limits import BYTES_PER_MB, Limits
+from medweave.serving.nifti_header import HEADER_BYTES, is_nifti, nifti_size
+from medweave.serving.picture_header import JPEG_SIGNATURE, PNG_SIGNATURE, jpeg_pixels, png_pixels
 
 GZIP_SIGNATURE = b"\x1f\x8b"
 CHUNK_BYTES = 2**18
+
+Refusal = Literal["damaged-image", "empty-image", "image-too-large", "unsupported-image"]
+
+
+class RefusedImageError(DataError):
+    """An uploaded image is not taken.
+
+    Args:
+        kind: Why, for programs.
+        what: What is wrong, as a sentence without its full stop.
+        fix: What to do, as a sentence.
+    """
+
+    def __init__(self, kind: Refusal, what: str, *, fix: str | None = None) -> None:
+        super().__init__(what, fix=fix)
+        self.kind: Refusal = kind
 
 
 class Readable(Protocol):
@@ -54,7 +69,7 @@ class Admission:
             The written file, whose suffix tells its kind.
 
         Raises:
-            Problem: It is empty, of an unknown kind, damaged or too large.
+            RefusedImageError: It is empty, of an unknown kind, damaged or too large.
         """
         start = content.read(len(PNG_SIGNATURE))
         content.seek(0)
@@ -71,10 +86,8 @@ class Admission:
             if start:
                 return self._volume(content, path, preprocessor)
         except (EOFError, gzip.BadGzipFile, zlib.error, ValueError) as error:
-            raise Problem(
-                HTTPStatus.UNPROCESSABLE_ENTITY, "damaged-image", f"Image {name!r}: {error}. Send it again."
-            ) from error
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "empty-image", f"Image {name!r} has no content.")
+            raise RefusedImageError("damaged-image", f"image {name!r}: {error}", fix="send it again.") from error
+        raise RefusedImageError("empty-image", f"image {name!r} has no content", fix="send it again.")
 
     def _picture(self, content: BinaryIO, pixels: int, path: Path) -> Path:
         if pixels == 0:
@@ -87,10 +100,10 @@ class Admission:
     def _volume(self, content: Readable, path: Path, preprocessor: Preprocessor) -> Path:
         header = content.read(HEADER_BYTES)
         if not is_nifti(header):
-            raise Problem(
-                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            raise RefusedImageError(
                 "unsupported-image",
-                "An image is none of NIfTI-1 in one file (.nii, .nii.gz), PNG and JPEG.",
+                "an image is none of NIfTI-1 in one file (.nii, .nii.gz), PNG and JPEG",
+                fix="convert it.",
             )
         size = nifti_size(header)
         _keep(size.voxels, self.limits.voxels, "voxels")
@@ -122,8 +135,8 @@ def _chunks(content: Readable, *, first: bytes = b"") -> Iterator[bytes]:
 
 def _keep(found: float, limit: int, what: str) -> None:
     if found > limit:
-        raise Problem(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "image-too-large", f"More than {limit} {what} are not taken here."
+        raise RefusedImageError(
+            "image-too-large", f"more than {limit} {what} are not taken here", fix="send a smaller image."
         )
 
 

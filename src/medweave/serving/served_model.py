@@ -1,4 +1,4 @@
-"""A model that the service answers with, and what it says of itself."""
+"""A model that the service or the app answers with, and what it says of itself."""
 
 import re
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from medweave.inference.bundle import BundleFolder, is_bundle, read_description
 from medweave.inference.loading import load_predictor, read_facts
 from medweave.inference.predictor import Predictor
 from medweave.preprocessing.pipeline import Preprocessor
-from medweave.serving.rest.watch import Watch, WatchedBackend
+from medweave.serving.watch import Watch, watched
 
 #: What may stand in an address as it is.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -71,11 +71,13 @@ class ServedModel:
     """A loaded model.
 
     Attributes:
+        folder: Of the run or bundle.
         predictor: Predicts, watched by `watch`; one thread at a time may use it.
         watch: Of the prediction that runs.
         description: What it says of itself.
     """
 
+    folder: Path
     predictor: Predictor
     watch: Watch
     description: ModelDescription
@@ -122,7 +124,7 @@ def load_models(paths: Sequence[Path]) -> dict[str, ServedModel]:
 def load_model(path: Path, *, name: str) -> ServedModel:
     """Load a run or bundle; the errors are those of `load_models`."""
     facts, predictor, watch = read_facts(path), load_predictor(path), Watch()
-    predictor.networks = tuple(WatchedBackend(network, watch) for network in predictor.networks)
+    predictor.networks = tuple(watched(network, watch) for network in predictor.networks)
     card = BundleFolder(path).model_card
     bundle = read_description(path) if is_bundle(path) else None
     description = ModelDescription(
@@ -143,4 +145,4 @@ def load_model(path: Path, *, name: str) -> ServedModel:
         has_gate=predictor.gate is not None,
         card=card.read_text(encoding="utf-8") if card.is_file() else None,
     )
-    return ServedModel(predictor, watch, description)
+    return ServedModel(path, predictor, watch, description)

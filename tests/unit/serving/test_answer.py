@@ -5,7 +5,7 @@ import pytest
 from medweave.data.case import Case
 from medweave.inference.gate.gate import InputGate
 from medweave.inference.record import done_record
-from medweave.serving.rest.answer import answer_of
+from medweave.serving.answer import answer_of
 
 
 @pytest.fixture

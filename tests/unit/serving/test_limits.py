@@ -1,4 +1,4 @@
-from medweave.serving.rest.limits import BYTES_PER_MB, Limits
+from medweave.serving.limits import BYTES_PER_MB, Limits
 
 
 def test_the_largest_usual_images_are_taken():

@@ -4,7 +4,7 @@ import struct
 import numpy as np
 import pytest
 
-from medweave.serving.rest.picture_header import MAX_PARTS, PNG_SIGNATURE, jpeg_pixels, png_pixels
+from medweave.serving.picture_header import MAX_PARTS, PNG_SIGNATURE, jpeg_pixels, png_pixels
 
 VALUES = np.arange(35, dtype=np.uint8).reshape(5, 7)
 

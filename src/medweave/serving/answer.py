@@ -1,4 +1,4 @@
-"""What a client is told of a prediction."""
+"""What is told of a prediction, over HTTP and in the app."""
 
 from typing import Any, Literal
 
@@ -7,8 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from medweave.data.case import Case
 from medweave.inference.prediction import Prediction
 from medweave.inference.record import done_record
-from medweave.serving.rest.problem import ProblemDocument
-from medweave.serving.rest.served_model import ServedModel
+from medweave.serving.served_model import ServedModel
 
 
 class Part(BaseModel):
@@ -94,43 +93,6 @@ class Answer(Part):
     """By head."""
     measurements: list[MeasurementAnswer]
     """From the predicted label maps."""
-
-
-class Links(BaseModel):
-    """Where the rest of an answer is."""
-
-    self: str
-    """The prediction."""
-    masks: dict[str, str] = {}
-    """Label map of each segmentation head, NIfTI on the grid of the image."""
-    overlays: dict[str, str] = {}
-    """Picture of each segmentation head, PNG; of a model without one, of its classes under "classes"."""
-
-
-Status = Literal["queued", "running", "done", "failed"]
-
-
-class PredictionStatus(BaseModel):
-    """A prediction and how far it is."""
-
-    id: str
-    """A random name, which only the client that asked knows."""
-    model: str
-    """That answers."""
-    model_sha256: str
-    """Of its weights."""
-    status: Status
-    """queued, running, done or failed."""
-    progress: float
-    """From 0 to 1."""
-    created: str
-    """When it was asked for, in UTC."""
-    answer: Answer | None = None
-    """Once it is done."""
-    problem: ProblemDocument | None = None
-    """Why it failed."""
-    links: Links
-    """Masks and overlays once it is done."""
 
 
 def answer_of(prediction: Prediction, case: Case, model: ServedModel) -> Answer:

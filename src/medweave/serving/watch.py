@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from medweave.inference.predictor import Backend, Predictor
+from medweave.inference.predictor import Backend, ExplainingBackend, Predictor
 from medweave.inference.sliding_window import count_windows
 from medweave.preprocessing.pipeline import Preprocessed
 
@@ -52,7 +52,7 @@ def _ignore(_progress: float) -> None:
 
 
 class WatchedBackend:
-    """A network whose passes are counted; it tells no longer where it looks.
+    """A network whose passes are counted.
 
     Args:
         backend: The network.
@@ -74,6 +74,29 @@ class WatchedBackend:
         """Return what the network returns."""
         self.watch.next_pass()
         return self.backend(images, present)
+
+
+class WatchedExplainingBackend(WatchedBackend):
+    """A network whose passes are counted, and which can tell where it looks."""
+
+    backend: ExplainingBackend
+
+    def attention(
+        self,
+        images: Mapping[str, NDArray[np.float32]],
+        present: Mapping[str, NDArray[np.bool_]],
+        *,
+        head: str,
+        class_index: int,
+    ) -> dict[str, NDArray[np.float32]]:
+        """Return what the network returns."""
+        return self.backend.attention(images, present, head=head, class_index=class_index)
+
+
+def watched(backend: Backend, watch: Watch) -> WatchedBackend:
+    """Return a network that is watched, and can still do what it could."""
+    kind = WatchedExplainingBackend if isinstance(backend, ExplainingBackend) else WatchedBackend
+    return kind(backend, watch)
 
 
 def count_passes(predictor: Predictor, inputs: Mapping[str, Preprocessed]) -> int:

@@ -4,7 +4,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from medweave.serving.rest.nifti_header import BITS, is_nifti, nifti_size
+from medweave.serving.nifti_header import BITS, is_nifti, nifti_size
 
 
 def header(*, endianness="<", **fields):

@@ -3,19 +3,20 @@ import shutil
 import pytest
 
 from medweave.core.errors import RunError, UsageError
-from medweave.serving.rest.served_model import load_models
-from medweave.serving.rest.watch import WatchedBackend
+from medweave.serving.served_model import load_models
+from medweave.serving.watch import WatchedBackend, WatchedExplainingBackend
 
 
 def test_a_model_is_called_as_its_folder(picture_bundle):
     (model,) = load_models([picture_bundle]).values()
     assert (model.name, model.takes_volumes, list(model.preprocessors)) == ("xray", False, ["image"])
     assert isinstance(model.predictor.networks[0], WatchedBackend)
+    assert model.folder == picture_bundle
 
 
 def test_an_ensemble_stays_one(mixed_ensemble):
     (model,) = load_models([mixed_ensemble]).values()
-    assert [type(network) for network in model.predictor.networks] == [WatchedBackend] * 2
+    assert [type(network) for network in model.predictor.networks] == [WatchedExplainingBackend] * 2
     assert (model.takes_volumes, list(model.preprocessors)) == (True, ["mri", "xray"])
     assert model.description.card is None
 

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from medweave.inference.predictor import WindowSettings
-from medweave.serving.rest.watch import TimeIsUpError, Watch, WatchedBackend, count_passes
+from medweave.inference.predictor import ExplainingBackend, WindowSettings
+from medweave.serving.watch import TimeIsUpError, Watch, WatchedBackend, count_passes, watched
 
 
 class Doubling:
@@ -25,6 +25,18 @@ def test_a_watched_network_answers_as_before_and_tells_how_far_it_is():
     assert np.array_equal(answers[0], 2 * images["mri"])
     assert told == [0, 0.25, 0.5, 0.75]
     assert backend.size_divisors == {"mri": (2, 2, 2)}
+
+
+def test_a_network_that_tells_where_it_looks_still_does():
+    class Explaining(Doubling):
+        def attention(self, images, present, *, head, class_index):
+            return {"mri": images["mri"][0, 0] * class_index}
+
+    image = np.ones((1, 1, 2, 2, 2), np.float32)
+    found = watched(Explaining(), Watch())
+    assert isinstance(found, ExplainingBackend)
+    assert found.attention({"mri": image}, {}, head="side", class_index=3)["mri"].tolist() == (3 * image[0, 0]).tolist()
+    assert not isinstance(watched(Doubling(), Watch()), ExplainingBackend)
 
 
 def test_a_network_does_not_run_once_the_time_is_up():
