@@ -14,10 +14,25 @@ from pathlib import Path
 from threading import Thread
 from urllib.parse import unquote
 
+import numpy as np
+import onnx
 import pytest
+import SimpleITK as sitk
+from onnx import TensorProto, helper, numpy_helper
 
 from medweave.cli.main import main
+from medweave.core.files import write_json, write_text
+from medweave.data.study import InputSource, TargetSource
+from medweave.evaluation.folder import EvaluationFolder
+from medweave.inference.bundle import BundleFolder
+from medweave.inference.bundle_description import BundleDescription, NetworkDescription, TrainingFacts
+from medweave.inference.prediction import ClassificationHeadInfo, SegmentationHeadInfo
+from medweave.inference.predictor import WindowSettings
 from medweave.phantoms.heart import write_heart_study
+from medweave.preprocessing.intensity import IntensityNormalisation
+from medweave.preprocessing.pipeline import Preprocessor
+from medweave.recipes.section import Component
+from medweave.runs.folder import RunFolder
 
 SHARED_DATA = Path(__file__).parents[1] / "../shared/data"
 
@@ -114,6 +129,112 @@ def tiny_run(
     folder = tmp_path_factory.mktemp("tiny") / "run"
     prepare_with("train", "heart_small", "--data", heart_study, "--output", folder, *tiny_overrides)
     return folder
+
+
+def _write_graph(path: Path, name: str, *, spatial_dims: int, threshold: float) -> None:
+    """Write a network: twice the image beyond a threshold is the logit of `bright`, and its mean tells the side."""
+    floats, shape = TensorProto.FLOAT, ["batch", 1, *"xyz"[:spatial_dims]]
+    nodes = [
+        helper.make_node("Sub", [f"image.{name}", "threshold"], ["above"]),
+        helper.make_node("Mul", ["above", "two"], ["areas"]),
+        helper.make_node("ReduceMean", [f"image.{name}", "axes"], [f"features.{name}"], keepdims=0),
+        helper.make_node("MatMul", [f"features.{name}", "signs"], ["side"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "by_hand",
+        [helper.make_tensor_value_info(f"image.{name}", floats, shape)],
+        [
+            helper.make_tensor_value_info("areas", floats, shape),
+            helper.make_tensor_value_info("side", floats, ["batch", 2]),
+            helper.make_tensor_value_info(f"features.{name}", floats, ["batch", 1]),
+        ],
+        [
+            numpy_helper.from_array(np.array(threshold, np.float32), "threshold"),
+            numpy_helper.from_array(np.array(2, np.float32), "two"),
+            numpy_helper.from_array(np.arange(2, 2 + spatial_dims), "axes"),
+            numpy_helper.from_array(np.array([[0.01, -0.01]], np.float32), "signs"),
+        ],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), path)
+
+
+def _write_bundle(path: Path, *, preprocessor: Preprocessor, threshold: float) -> Path:
+    """Write a sound bundle of one input that is called as its folder."""
+    folder, name, spatial_dims = BundleFolder(path), path.name, preprocessor.spatial_dims
+    folder.path.mkdir()
+    _write_graph(folder.path / "model.onnx", name, spatial_dims=spatial_dims, threshold=threshold)
+    write_text(folder.model_card, f"# {name}\n")
+    description = BundleDescription(
+        name="by hand",
+        created="2026-01-01T00:00:00+00:00",
+        versions={"medweave": "0.1.0"},
+        training=TrainingFacts(
+            data_hash="d" * 64, recipe_hash="r" * 64, cases={"train": 3}, versions={}, git_commit=None, finished=None
+        ),
+        network=NetworkDescription(
+            files=("model.onnx",),
+            opset=18,
+            precision="float32",
+            inputs=(name,),
+            size_divisors={name: (1,) * spatial_dims},
+        ),
+        layout=Component(name="table"),
+        inputs={name: InputSource(("image",), preprocessor)},
+        window=WindowSettings(size_voxels={name: (8,) * spatial_dims}),
+        segmentations={"areas": SegmentationHeadInfo({"bright": 1}, "sigmoid", name, "image")},
+        classifications={"side": ClassificationHeadInfo(("left", "right"))},
+        targets={"side": TargetSource("side", ("left", "right"))},
+        measurements=Component(name="volumes"),
+        files=folder.checksums(),
+    )
+    write_json(folder.description, description.model_dump(mode="json"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def picture_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of a model of pictures, `xray`, whose network is written by hand; do not write into it."""
+    preprocessor = Preprocessor(spatial_dims=2, intensity=IntensityNormalisation(method="none"))
+    return _write_bundle(tmp_path_factory.mktemp("bundles") / "xray", preprocessor=preprocessor, threshold=0)
+
+
+@pytest.fixture(scope="session")
+def volume_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of a model of volumes, `mri`, that finds what is a deviation brighter than the mean."""
+    preprocessor = Preprocessor(intensity=IntensityNormalisation(method="zscore"))
+    return _write_bundle(tmp_path_factory.mktemp("bundles") / "mri", preprocessor=preprocessor, threshold=1)
+
+
+@pytest.fixture(scope="session")
+def browsed_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of a run and of its evaluation that are looked at, written by hand; do not write into it."""
+    run = RunFolder(tmp_path_factory.mktemp("browsed") / "run")
+    folder = EvaluationFolder(run.evaluation("test"))
+    (folder.path / "figures").mkdir(parents=True)
+    write_text(run.recipe, "name: heart\n")
+    write_text(run.metrics, "epoch,train/loss,val/loss,val/score\n1,0.9,,\n2,0.7,0.8,0.5\n3,0.6,,\n4,0.5,0.6,0.75\n")
+    found = {"recipe": "heart", "monitor": "val/score", "best_value": 0.75, "best_epoch": 4, "epochs": 4, "seconds": 90}
+    write_json(run.training_summary, found)
+    interval = {"mean": 0.8, "ci95": [0.7, 0.9]}
+    heads = {
+        "heart": {"kind": "segmentation", "structures": {"lv": {"dice": {**interval, "worst": 0.4}, "missed": 1}}},
+        "side": {
+            "kind": "classification",
+            "classes": ["left", "right"],
+            "accuracy": interval,
+            "roc_auc": {"mean": None, "ci95": [None, None]},
+            "confusion_matrix": [[3, 1], [0, 4]],
+        },
+    }
+    write_json(folder.summary, {"split": "test", "n_cases": 8, "n_subjects": 7, "heads": heads})
+    rows = "".join(f"c{number},s{number},heart,lv,0.{9 - number}0,{number}.5,-1.25\n" for number in range(3))
+    write_text(folder.per_case, f"case_id,subject_id,head,structure,dice,hd95_mm,volume_error_ml\n{rows}")
+    rows = "a,a,left,left,0.9,0.1\nb,b,left,right,0.2,0.8\nc,c,right,right,0.4,0.6\n"
+    write_text(folder.classification("side"), f"case_id,subject_id,true_class,pred_class,prob_left,prob_right\n{rows}")
+    write_text(folder.path / "report.html", "<!doctype html><h1>Report of the run</h1>")
+    sitk.WriteImage(sitk.Image(8, 8, sitk.sitkUInt8), str(folder.path / "figures" / "heart_worst_c2.png"))
+    return run.path
 
 
 @dataclass

@@ -29,6 +29,7 @@ COMMANDS: dict[str, str] = {
     "predict": "Segment images with a trained model.",
     "export": "Make a bundle that predicts without PyTorch.",
     "serve": "Answer requests over HTTP with trained models.",
+    "app": "Show a web page to predict, and to look at runs and data.",
     "compare": "Compare runs on the same cases.",
     "download": "Fetch a public data set.",
     "kaggle": "Train at Kaggle and bring the run back.",

@@ -13,6 +13,7 @@ EXTRAS = {
     "openvino": "openvino",
     "kaggle": "kaggle",
     **dict.fromkeys(("fastapi", "starlette", "uvicorn", "python_multipart", "prometheus_client"), "serve"),
+    **dict.fromkeys(("streamlit", "niivue_component"), "app"),
     **dict.fromkeys(("onnx", "onnxscript"), "onnx"),
 }
 

@@ -32,6 +32,7 @@ def overlay_figure(
     structures: Mapping[str, int],
     title: str,
     heat: NDArray[np.float32] | None = None,
+    truth: NDArray[np.uint8] | None = None,
 ) -> Figure:
     """Draw the planes through the middle of the structures, or of the image, with each structure outlined.
 
@@ -45,6 +46,7 @@ def overlay_figure(
         structures: Value of each structure.
         title: Above the planes, broken into lines where it is too long.
         heat: Values from 0 to 1 of the same shape, laid over the image, or None.
+        truth: True labels of the same shape, whose outlines are dashed, or None.
     """
     centre = middle_voxel(image.shape) if label_map is None else mask_centre(label_map)
     if heat is not None and heat.any():
@@ -66,19 +68,13 @@ def overlay_figure(
         for axes, plane in zip(
             panels, orthogonal_planes(heat, centre, spacing_mm=spacing_mm, orientation=orientation or None), strict=True
         ):
-            axes.imshow(
-                plane.values,
-                cmap="inferno",
-                vmin=0,
-                vmax=1,
-                alpha=HEAT_OPACITY * np.clip(plane.values, 0, 1),
-                aspect=plane.aspect,
-                interpolation="bilinear",
-            )
+            _lay_heat(axes, plane)
+    for labelled, style in ((label_map, "solid"), (truth, "dashed")):
+        if labelled is not None:
+            labels = orthogonal_planes(labelled, centre, spacing_mm=spacing_mm, orientation=orientation or None)
+            for axes, plane in zip(panels, labels, strict=True):
+                _outline(axes, plane.values, structures, style=style)
     if label_map is not None:
-        labels = orthogonal_planes(label_map, centre, spacing_mm=spacing_mm, orientation=orientation or None)
-        for axes, plane in zip(panels, labels, strict=True):
-            _outline(axes, plane.values, structures)
         _add_legend(figure, structures)
     figure.suptitle("\n".join(lines), color=ON_DARK, fontsize=11, fontweight="bold", x=0.012, ha="left")
     return figure
@@ -95,14 +91,27 @@ def structure_colour(position: int) -> str:
     return PALETTE_ON_DARK[position % len(PALETTE_ON_DARK)]
 
 
-def _outline(axes: Axes, labels: NDArray[np.uint8], structures: Mapping[str, int]) -> None:
+def _lay_heat(axes: Axes, plane: Plane) -> None:
+    axes.imshow(
+        plane.values,
+        cmap="inferno",
+        vmin=0,
+        vmax=1,
+        alpha=HEAT_OPACITY * np.clip(plane.values, 0, 1),
+        aspect=plane.aspect,
+        interpolation="bilinear",
+    )
+
+
+def _outline(axes: Axes, labels: NDArray[np.uint8], structures: Mapping[str, int], *, style: str) -> None:
     # A frame of background closes the outlines of structures that touch the border.
     framed = np.pad(labels, 1)
     rows, columns = (np.arange(-1, size + 1) for size in labels.shape)
     for position, value in enumerate(structures.values()):
         if (labels == value).any():
             mask = (framed == value).astype(float)
-            axes.contour(columns, rows, mask, levels=[0.5], colors=[structure_colour(position)], linewidths=1.4)
+            colours = [structure_colour(position)]
+            axes.contour(columns, rows, mask, levels=[0.5], colors=colours, linewidths=1.4, linestyles=style)
     axes.set_xlim(-0.5, labels.shape[1] - 0.5)
     axes.set_ylim(labels.shape[0] - 0.5, -0.5)
 

@@ -31,10 +31,17 @@ def png_to_data_uri(content: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(content).decode('ascii')}"
 
 
+def figure_png(figure: Figure) -> bytes:
+    """Return a figure as the content of a PNG file."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=DOTS_PER_INCH)
+    return stream.getvalue()
+
+
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure to a PNG file, atomically."""
-    with atomic_path(path) as temporary, temporary.open("wb") as stream:
-        figure.savefig(stream, format="png", dpi=DOTS_PER_INCH)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(figure_png(figure))
 
 
 def save_and_embed(figure: Figure, path: Path, *, as_photograph: bool = False) -> str:
