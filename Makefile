@@ -7,16 +7,19 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test test-slow check docs bench clean
+.PHONY: demo test test-slow test-browser check docs bench clean
 
 demo: .venv/.installed-core
 	$(BIN)/medweave demo
 
 test: .venv/.installed-dev
-	$(PYTEST) -n auto -m "not slow and not gpu" $(ARGS)
+	$(PYTEST) -n auto -m "not slow and not gpu and not browser" $(ARGS)
 
 test-slow: .venv/.installed-dev
 	$(PYTEST) -m "(slow or real_data) and not gpu" $(ARGS)
+
+test-browser: .venv/.installed-browser
+	$(PYTEST) -m browser tests/browser $(ARGS)
 
 check: .venv/.installed-dev
 	$(BIN)/ruff check .

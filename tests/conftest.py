@@ -23,7 +23,6 @@ from onnx import TensorProto, helper, numpy_helper
 from medweave.cli.main import main
 from medweave.core.files import write_json, write_text
 from medweave.data.study import InputSource, TargetSource
-from medweave.evaluation.folder import EvaluationFolder
 from medweave.inference.bundle import BundleFolder
 from medweave.inference.bundle_description import BundleDescription, NetworkDescription, TrainingFacts
 from medweave.inference.prediction import ClassificationHeadInfo, SegmentationHeadInfo
@@ -32,6 +31,7 @@ from medweave.phantoms.heart import write_heart_study
 from medweave.preprocessing.intensity import IntensityNormalisation
 from medweave.preprocessing.pipeline import Preprocessor
 from medweave.recipes.section import Component
+from medweave.runs.evaluation_folder import EvaluationFolder
 from medweave.runs.folder import RunFolder
 
 SHARED_DATA = Path(__file__).parents[1] / "../shared/data"
@@ -211,7 +211,7 @@ def browsed_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files of a run and of its evaluation that are looked at, written by hand; do not write into it."""
     run = RunFolder(tmp_path_factory.mktemp("browsed") / "run")
     folder = EvaluationFolder(run.evaluation("test"))
-    (folder.path / "figures").mkdir(parents=True)
+    folder.figures.mkdir(parents=True)
     write_text(run.recipe, "name: heart\n")
     write_text(run.metrics, "epoch,train/loss,val/loss,val/score\n1,0.9,,\n2,0.7,0.8,0.5\n3,0.6,,\n4,0.5,0.6,0.75\n")
     found = {"recipe": "heart", "monitor": "val/score", "best_value": 0.75, "best_epoch": 4, "epochs": 4, "seconds": 90}
@@ -232,8 +232,8 @@ def browsed_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_text(folder.per_case, f"case_id,subject_id,head,structure,dice,hd95_mm,volume_error_ml\n{rows}")
     rows = "a,a,left,left,0.9,0.1\nb,b,left,right,0.2,0.8\nc,c,right,right,0.4,0.6\n"
     write_text(folder.classification("side"), f"case_id,subject_id,true_class,pred_class,prob_left,prob_right\n{rows}")
-    write_text(folder.path / "report.html", "<!doctype html><h1>Report of the run</h1>")
-    sitk.WriteImage(sitk.Image(8, 8, sitk.sitkUInt8), str(folder.path / "figures" / "heart_worst_c2.png"))
+    write_text(folder.report, "<!doctype html><h1>Report of the run</h1>")
+    sitk.WriteImage(sitk.Image(8, 8, sitk.sitkUInt8), str(folder.figures / "heart_worst_c2.png"))
     return run.path
 
 

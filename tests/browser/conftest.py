@@ -38,9 +38,9 @@ def radiograph(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.fixture(scope="session")
-def heart(heart_study: Path) -> tuple[Path, Path]:
+def volume(heart_study: Path) -> tuple[Path, Path]:
     """A volume and its label map: real where the example data are there, or else a phantom."""
-    root = ROOT / "../shared/data/msd_heart_2p5mm"
+    root = ROOT / "../shared/data/msd_hippocampus"
     root = root if root.is_dir() else heart_study
     volume = sorted((root / "imagesTr").glob("*.nii.gz"))[0]
     return volume.resolve(), (root / "labelsTr" / volume.name).resolve()
@@ -91,8 +91,8 @@ def browser() -> "Iterator[Browser]":
 def page(browser: "Browser", request: pytest.FixtureRequest) -> "Iterator[Page]":
     """A page that may fetch nothing from elsewhere, and leaves a picture of itself under out/browser."""
     elsewhere: list[str] = []
-    page = browser.new_page(viewport={"width": 1400, "height": 1800})
-    page.set_default_timeout(60_000)
+    page = browser.new_page(viewport={"width": 1200, "height": 1500})
+    page.set_default_timeout(120_000)
 
     def note(url: str) -> None:
         if not url.startswith(("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:")):

@@ -116,7 +116,7 @@ def test_tests_run_on_three_systems_and_three_pythons(workflows: Workflows) -> N
         "os": ["ubuntu-latest", "macos-latest", "windows-latest"],
         "python": ["3.11", "3.12", "3.13"],
     }
-    assert job["steps"][-1]["run"] == 'python -m pytest -n auto -m "not slow and not gpu"'
+    assert job["steps"][-1]["run"] == 'python -m pytest -n auto -m "not slow and not gpu and not browser"'
 
 
 def test_kaggles_kernel_is_asked_for(workflows: Workflows) -> None:

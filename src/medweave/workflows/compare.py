@@ -10,7 +10,7 @@ from medweave.core.errors import RunError, UsageError
 from medweave.core.files import write_json
 from medweave.evaluation.class_comparison import COLUMNS
 from medweave.evaluation.comparison import COMPARED_METRICS, Comparison, compare
-from medweave.evaluation.folder import EvaluationFolder
+from medweave.runs.evaluation_folder import EvaluationFolder
 from medweave.runs.folder import RunFolder
 
 NAMES = ("case_id", "subject_id", "head")

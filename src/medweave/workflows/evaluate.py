@@ -18,7 +18,7 @@ from medweave.data.examination import image_sha256
 from medweave.data.index import DatasetIndex
 from medweave.data.layouts.layout import scan
 from medweave.data.split import Split, as_one_subject
-from medweave.evaluation.folder import EvaluationFolder
+from medweave.evaluation.folder import write_evaluation
 from medweave.evaluation.judging import Judgement, OnProgress, judge, pooled, refuse_uncontrolled
 from medweave.evaluation.summary import summarise
 from medweave.inference.bundle import is_bundle
@@ -27,6 +27,7 @@ from medweave.inference.predictor import Predictor
 from medweave.recipes.section import Component
 from medweave.runs.continuation import refuse_unfinished_folds
 from medweave.runs.ensemble import Ensemble
+from medweave.runs.evaluation_folder import EvaluationFolder
 from medweave.runs.folder import RunFolder
 
 logger = get_logger(__name__)
@@ -97,7 +98,7 @@ def run(
         written = EvaluationFolder(temporary)
         found = _judge(assigned, index, written.predictions, shortcut_control=shortcut_control, on_progress=on_progress)
         summary = summarise(found, split=part, n_part_cases=len(index.cases)) | _ensemble_facts(model)
-        written.write(found, summary=summary, facts=_facts(model, index, part))
+        write_evaluation(written, found, summary=summary, facts=_facts(model, index, part))
         if not save_predictions:
             shutil.rmtree(written.predictions, ignore_errors=True)
     logger.info("evaluated %d cases into %s", summary["n_cases"], folder)

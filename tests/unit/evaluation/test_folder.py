@@ -8,7 +8,7 @@ import SimpleITK as sitk
 from medweave.evaluation.agreement import MeasuredCase
 from medweave.evaluation.classification import ClassifiedCase
 from medweave.evaluation.evaluator import CaseScores, score_case
-from medweave.evaluation.folder import EvaluationFolder
+from medweave.evaluation.folder import write_evaluation
 from medweave.evaluation.judging import Judgement
 from medweave.evaluation.report.classification import CaseImage
 from medweave.evaluation.report.segmentation import CaseFiles
@@ -16,6 +16,7 @@ from medweave.evaluation.summary import summarise
 from medweave.inference.prediction import ClassificationHeadInfo, SegmentationHeadInfo
 from medweave.measurements.measurement import Measurement
 from medweave.preprocessing.geometry import Grid, to_image
+from medweave.runs.evaluation_folder import EvaluationFolder
 
 GRID = Grid((6, 6), (1.0, 1.0), (0.0, 0.0), (1.0, 0.0, 0.0, 1.0))
 CASES = ("a", "b")
@@ -41,7 +42,7 @@ def judgement(tmp_path):
 
 def _write(folder, found):
     summary = summarise(found, split="test", n_part_cases=2)
-    EvaluationFolder(folder).write(found, summary=summary, facts={})
+    write_evaluation(EvaluationFolder(folder), found, summary=summary, facts={})
     return sorted(path.name for path in folder.iterdir())
 
 

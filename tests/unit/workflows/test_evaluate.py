@@ -14,7 +14,6 @@ from medweave.data.examination import examine_all, image_sha256
 from medweave.data.layouts.layout import scan
 from medweave.data.split import Split
 from medweave.data.study import InputSource, SegmentationSource, StudySource
-from medweave.evaluation.folder import EvaluationFolder
 from medweave.inference.loading import ModelFacts
 from medweave.inference.prediction import Prediction, SegmentationHeadInfo, SegmentationPrediction
 from medweave.inference.predictor import Predictor
@@ -98,7 +97,7 @@ def test_evaluating_again_replaces_the_folder(model):
 
 def test_a_failure_leaves_the_old_evaluation_and_no_rest(model, monkeypatch):
     folder = evaluate.run(model, split="val").folder
-    monkeypatch.setattr(EvaluationFolder, "write", lambda *_, **__: (_ for _ in ()).throw(RunError("disk full")))
+    monkeypatch.setattr(evaluate, "write_evaluation", lambda *_, **__: (_ for _ in ()).throw(RunError("disk full")))
     with pytest.raises(RunError, match="disk full"):
         evaluate.run(model, split="val")
     assert (folder / "report.html").is_file()

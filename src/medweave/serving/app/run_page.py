@@ -11,10 +11,10 @@ import streamlit as st
 
 from medweave.core.errors import DataError
 from medweave.core.files import read_json
-from medweave.evaluation.folder import EvaluationFolder
 from medweave.figures.confusion import confusion_figure
 from medweave.figures.page import figure_png
 from medweave.runs.ensemble import Ensemble
+from medweave.runs.evaluation_folder import EvaluationFolder
 from medweave.runs.folder import RunFolder
 
 #: Worst cases that are listed of a head.
@@ -91,10 +91,9 @@ def _show_evaluation(folder: EvaluationFolder) -> None:
         else:
             _show_classes(of_head)
             _show_errors(folder, head)
-    report = folder.path / "report.html"
-    if report.is_file():
+    if folder.report.is_file():
         st.header("Report")
-        content = report.read_bytes()
+        content = folder.report.read_bytes()
         st.download_button("Report (HTML)", content, "report.html", "text/html", on_click="ignore")
         if st.toggle("Show the report"):
             # As data it has an origin of its own, so that nothing in it reaches the app.
@@ -137,7 +136,7 @@ def _show_errors(folder: EvaluationFolder, head: str) -> None:
 
 
 def _show_pictures(folder: EvaluationFolder, pattern: str) -> None:
-    pictures = sorted((folder.path / "figures").glob(pattern))
+    pictures = sorted(folder.figures.glob(pattern))
     if pictures:
         st.image([str(path) for path in pictures], width=480)
 
