@@ -2,7 +2,8 @@
 
 import io
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import streamlit as st
 
@@ -74,23 +75,31 @@ def _offer_upload(model: ServedModel, limits: Limits) -> None:
     images = {name: io.BytesIO(file.getvalue()) for name, file in files.items() if file is not None}
     if not images:
         raise UsageError("there is no image to predict", fix="choose a file first.")
-    _keep(predict_upload(model, images, limits=limits, on_progress=_progress()))
+    with _progress() as on_progress:
+        shown = predict_upload(model, images, limits=limits, on_progress=on_progress)
+    _keep(shown)
 
 
 def _offer_example(model: ServedModel, limits: Limits) -> None:
     st.caption("A drawn phantom of the kind that the model takes, or else noise with an ellipsoid; nobody's images.")
     if st.button("Predict", type="primary"):
         st.session_state.pop(SHOWN, None)
-        _keep(predict_example(model, limits=limits, on_progress=_progress()))
+        with _progress() as on_progress:
+            shown = predict_example(model, limits=limits, on_progress=on_progress)
+        _keep(shown)
 
 
-def _progress() -> OnProgress:
+@contextmanager
+def _progress() -> Iterator[OnProgress]:
     bar = st.progress(0.0, text="Predicting …")
 
     def tell(share: float) -> None:
         bar.progress(share, text="Predicting …")
 
-    return tell
+    try:
+        yield tell
+    finally:
+        bar.empty()
 
 
 def _keep(shown: ShownPrediction) -> None:

@@ -35,7 +35,7 @@ def show_volume(shown: ShownSegmentation, *, key: str) -> None:
         st.info("The volume is too large for the viewer; download the mask.")
         st.image(shown.overlay)
         return
-    left, right = st.columns(2)
+    left, right = st.columns([3, 2])
     view = left.segmented_control("View", list(VIEWS), default=next(iter(VIEWS)), required=True, key=f"{key} view")
     opacity = right.slider("Opacity of the structures", 0.0, 1.0, 0.5, 0.05, key=f"{key} opacity")
     st.markdown(_legend(shown.info.structures))

@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import SimpleITK as sitk
 
@@ -11,7 +13,7 @@ def test_the_cases_and_a_slice_are_shown(open_page, heart_study, texts):
     facts = app.table[0].value.iloc[:, 0].to_dict()
     assert {"voxels", "spacing (mm)", "left_atrium"} <= set(facts)
     assert "6 cases, layout msd" in texts(app)
-    assert len(app.get("imgs")) == 2
+    assert len(app.image) == 2
 
 
 def test_the_slice_moves_along_the_axis_that_is_chosen(open_page, heart_study):
@@ -22,7 +24,7 @@ def test_the_slice_moves_along_the_axis_that_is_chosen(open_page, heart_study):
     assert not app.exception
     assert app.slider[0].max != largest
     app.slider[0].set_value(0).run()
-    assert "axis x = 0: left_atrium" in app.get("imgs")[0].proto.imgs[0].caption
+    assert "axis x = 0: left_atrium" in app.image[0].captions[0]
 
 
 def test_a_picture_has_no_slices_and_labels_without_a_name_are_drawn(open_page, tmp_path):
@@ -37,8 +39,6 @@ def test_a_picture_has_no_slices_and_labels_without_a_name_are_drawn(open_page, 
 
 
 def test_a_file_that_cannot_be_read_is_told(open_page, heart_study, tmp_path, texts):
-    import shutil
-
     data = shutil.copytree(heart_study, tmp_path / "data")
     (data / "imagesTr" / "heart_000.nii.gz").write_bytes(b"nothing")
     app = open_page(show_data, [data])

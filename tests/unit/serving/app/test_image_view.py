@@ -1,6 +1,7 @@
 import io
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from medweave.serving.app.image_view import show_images
@@ -22,33 +23,29 @@ def show(open_page, served):
     return call
 
 
-def pictures(app):
-    return [picture for element in app.get("imgs") for picture in element.proto.imgs]
+def captions(app):
+    return [caption for element in app.image for caption in element.captions]
 
 
 def test_a_picture_is_shown_under_its_structures(show, shown, texts):
     app = show(shown)
     app.slider[0].set_value(1.0).run()
     assert not app.exception
-    assert [picture.caption for picture in pictures(app)] == ["bright"]
+    assert captions(app) == ["bright"]
     assert "Grad-CAM is not in a bundle" in texts(app)
 
 
 def test_a_true_mask_is_compared(show, shown, encode):
-    import numpy as np
-
     truth = np.zeros((4, 6), np.uint8)
-    truth[:, :3] = 255
+    truth[:, 2:] = 255  # of which half the picture, from column 3, is found
     app = show(shown)
     app.file_uploader[0].set_value(("mask.png", encode(truth), "image/png")).run()
     assert not app.exception
-    assert app.table[0].value.loc["bright", "Dice"] == "0.667"
-    assert len(pictures(app)) == 2
+    assert app.table[0].value.loc["bright", "Dice"] == f"{6 / 7:.3f}"
+    assert len(captions(app)) == 2
 
 
 def test_a_mask_of_another_image_is_refused(show, shown, encode):
-    import numpy as np
-
     app = show(shown)
     app.file_uploader[0].set_value(("mask.png", encode(np.zeros((9, 9), np.uint8)), "image/png")).run()
     assert "does not lie on the image's grid" in app.exception[0].message
@@ -56,11 +53,11 @@ def test_a_mask_of_another_image_is_refused(show, shown, encode):
 
 def test_where_the_network_looked_is_shown_or_why_not(show, shown, texts):
     looked = show(replace(shown, attention={"side, xray": shown.segmentations["areas"].overlay}, can_explain=True))
-    assert len(pictures(looked)) == 2
+    assert len(captions(looked)) == 2
     assert "measurements alone" in texts(show(replace(shown, can_explain=True)))
 
 
 def test_an_answer_without_structures_has_a_picture(show, shown):
     app = show(replace(shown, segmentations={}, picture=shown.segmentations["areas"].overlay))
     assert not app.exception
-    assert len(pictures(app)) == 1
+    assert len(captions(app)) == 1
