@@ -13,7 +13,7 @@ def asked(monkeypatch, tmp_path):
 
     def run(model, output, *, settings, on_progress):
         calls.append(settings)
-        parity = Parity(("c1", "c2"), 3e-6, 1e-6, 0.99999, 1.0, SCORES, {**SCORES, "dice": {"heart.atrium": 0.895}})
+        parity = Parity(2, 3e-6, 1e-6, 0.99999, 1.0, SCORES, {**SCORES, "dice": {"heart.atrium": 0.895}})
         return export.Export(output, parity, 12.34)
 
     monkeypatch.setattr(export, "run", run)

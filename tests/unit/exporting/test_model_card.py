@@ -6,7 +6,7 @@ from medweave.exporting.parity import Parity
 from medweave.inference.bundle import BundleFolder
 from medweave.inference.bundle_description import NetworkDescription
 
-PARITY = Parity(("c1", "c2"), 3e-6, 1e-5, 0.99999, 1.0, {}, {})
+PARITY = Parity(2, 3e-6, 1e-5, 0.99999, 1.0, {}, {})
 SUMMARY = {
     "n_cases": 12,
     "n_subjects": 11,
