@@ -61,8 +61,10 @@ def shown(command: str, folder: Path) -> str:
     for first, last in parts:
         start = next(i for i in range(position, len(lines)) if re.search(first, lines[i]))
         end = len(lines) if last is None else next(i for i in range(start, len(lines)) if re.search(last, lines[i])) + 1
-        if any(line.strip() for line in lines[position:start]):
+        if any(lines[position:start]):
             text += "…\n"
+        elif position < start:
+            text += "\n"
         text += "\n".join(lines[start:end]) + "\n"
         position = end
     return text
@@ -76,7 +78,8 @@ def run(command: str, folder: Path) -> str:
     done = subprocess.run(program, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode > 1 and "check" not in command:
         raise SystemExit(f"{command}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
-    return (done.stdout or done.stderr).strip("\n")
+    lines = (done.stdout or done.stderr).strip("\n").replace(f"{folder}{os.sep}", "").splitlines()
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def copy_picture(source: Path, target: Path) -> None:
