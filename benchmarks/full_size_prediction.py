@@ -34,13 +34,11 @@ from recording import machine_facts, peak_memory_mb, record
 
 from medweave.building.check import read_recipe
 from medweave.building.model import build_model
-from medweave.building.training import build_loss
 from medweave.data.case import Case
 from medweave.inference.backends.torch import to_channels_last
 from medweave.inference.run_model import build_predictor
 from medweave.inference.writers.writer import WRITERS
 from medweave.preprocessing.readers.medical import read_channels
-from medweave.training.precision import fastest_precision
 
 RECIPE = "heart"
 OVERRIDES = ("prediction.flips=false",)
@@ -55,17 +53,11 @@ def main() -> None:
         print(json.dumps(predict_plainly(file) if way == "plain" else predict(file, precision=way)))
         return
     machine = machine_facts()
-    recipe = read_recipe(RECIPE, OVERRIDES)
-    model = build_model(recipe)
-    shape = (1, 1, *recipe.patches.size_voxels)
-    precision = fastest_precision(
-        model, build_loss(recipe, model), image_shapes={"mri": shape}, device=torch.device("cpu")
-    )
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "volume.nii.gz"
         draw_volume(file)
-        rounds = [{way: in_process(file, way) for way in (precision, "plain")} for _ in range(ROUNDS)]
-    ours, plain = [found[precision] for found in rounds], [found["plain"] for found in rounds]
+        rounds = [{way: in_process(file, way) for way in ("float32", "plain")} for _ in range(ROUNDS)]
+    ours, plain = [found["float32"] for found in rounds], [found["plain"] for found in rounds]
     peak, before = (max(found.pop(key) for found in ours) for key in ("peak", "before"))
     totals = [sum(found.values()) for found in ours]
     times_as_fast = [found["all"] / total for found, total in zip(plain, totals, strict=True)]
@@ -74,7 +66,7 @@ def main() -> None:
         "full_size_prediction",
         title="Prediction of a full-size volume, from file to file",
         conditions=f"{'x'.join(map(str, SIZE_VOXELS))} voxels of {' x '.join(map(str, SPACING_MM))} mm, int16, "
-        f"gzipped; recipe `{RECIPE}` with random weights, {precision}, no mirrored copies; medians of {ROUNDS} fresh "
+        f"gzipped; recipe `{RECIPE}` with random weights, float32, no mirrored copies; medians of {ROUNDS} fresh "
         "processes of each way, in turns; plain: MONAI's transforms, network and sliding window, float32, contiguous",
         machine=machine,
         rows=[
@@ -102,7 +94,7 @@ def predict(file: Path, *, precision: str) -> dict[str, float]:
     """Return the seconds of each part, and the memory in MB."""
     recipe = read_recipe(RECIPE, [*OVERRIDES, f"training.precision={precision}"])
     torch.manual_seed(0)
-    predictor = build_predictor(recipe, to_channels_last(build_model(recipe).eval(), 3))
+    predictor = build_predictor(recipe, to_channels_last(build_model(recipe).eval()))
     case = Case("volume", "volume", images={"image": file})
     head, info = next(iter(predictor.segmentation_heads.items()))
     before, clock = peak_memory_mb(), [time.perf_counter()]
