@@ -83,8 +83,8 @@ def write_bundle(path: Path) -> MultiTaskModel:
     return model
 
 
-def draw_radiograph(path: Path) -> None:
-    values = np.random.default_rng(0).integers(20, 235, SIZE_PIXELS).astype(np.uint8)
+def draw_radiograph(path: Path, *, seed: int = 0) -> None:
+    values = np.random.default_rng(seed).integers(20, 235, SIZE_PIXELS).astype(np.uint8)
     sitk.WriteImage(sitk.GetImageFromArray(values), str(path))
 
 

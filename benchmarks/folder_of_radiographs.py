@@ -7,9 +7,7 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
-import SimpleITK as sitk
-from bundle_latency import RECIPE, SIZE_PIXELS, WITHOUT_TORCH, write_bundle
+from bundle_latency import RECIPE, SIZE_PIXELS, WITHOUT_TORCH, draw_radiograph, write_bundle
 from recording import machine_facts, record
 
 COUNTS = (50, 500)
@@ -41,10 +39,8 @@ def main() -> None:
 
 def draw_radiographs(folder: Path, count: int) -> None:
     folder.mkdir()
-    generator = np.random.default_rng(0)
     for number in range(count):
-        values = generator.integers(20, 235, SIZE_PIXELS).astype(np.uint8)
-        sitk.WriteImage(sitk.GetImageFromArray(values), str(folder / f"{number:03}.png"))
+        draw_radiograph(folder / f"{number:03}.png", seed=number)
 
 
 def predict(bundle: Path, images: Path, output: Path) -> tuple[float, float]:

@@ -41,7 +41,7 @@ from medweave.inference.writers.writer import WRITERS
 from medweave.preprocessing.readers.medical import read_channels
 
 RECIPE = "heart"
-OVERRIDES = ("prediction.flips=false",)
+OVERRIDES = ("prediction.flips=false", "training.precision=float32")
 ROUNDS = 3
 SIZE_VOXELS = (320, 320, 130)
 SPACING_MM = (1.25, 1.25, 1.37)
@@ -50,14 +50,14 @@ SPACING_MM = (1.25, 1.25, 1.37)
 def main() -> None:
     if len(sys.argv) > 1:
         file, way = Path(sys.argv[1]), sys.argv[2]
-        print(json.dumps(predict_plainly(file) if way == "plain" else predict(file, precision=way)))
+        print(json.dumps(WAYS[way](file)))
         return
     machine = machine_facts()
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "volume.nii.gz"
         draw_volume(file)
-        rounds = [{way: in_process(file, way) for way in ("float32", "plain")} for _ in range(ROUNDS)]
-    ours, plain = [found["float32"] for found in rounds], [found["plain"] for found in rounds]
+        rounds = [{way: in_process(file, way) for way in WAYS} for _ in range(ROUNDS)]
+    ours, plain = [found["medweave"] for found in rounds], [found["plain"] for found in rounds]
     peak, before = (max(found.pop(key) for found in ours) for key in ("peak", "before"))
     totals = [sum(found.values()) for found in ours]
     times_as_fast = [found["all"] / total for found, total in zip(plain, totals, strict=True)]
@@ -90,9 +90,9 @@ def in_process(file: Path, way: str) -> dict[str, float]:
     return found
 
 
-def predict(file: Path, *, precision: str) -> dict[str, float]:
+def predict(file: Path) -> dict[str, float]:
     """Return the seconds of each part, and the memory in MB."""
-    recipe = read_recipe(RECIPE, [*OVERRIDES, f"training.precision={precision}"])
+    recipe = read_recipe(RECIPE, OVERRIDES)
     torch.manual_seed(0)
     predictor = build_predictor(recipe, to_channels_last(build_model(recipe).eval()))
     case = Case("volume", "volume", images={"image": file})
@@ -116,16 +116,14 @@ def predict(file: Path, *, precision: str) -> dict[str, float]:
 def predict_plainly(file: Path) -> dict[str, float]:
     """Return the seconds of MONAI's own pipeline, and its peak memory in MB."""
     recipe = read_recipe(RECIPE)
-    network, before = (
-        plain_network(),
-        Compose(
-            [
-                LoadImaged("image"),
-                EnsureChannelFirstd("image"),
-                Spacingd("image", pixdim=recipe.preprocessing["mri"].spacing_mm, mode="bilinear"),
-                NormalizeIntensityd("image"),
-            ]
-        ),
+    network = plain_network()
+    before = Compose(
+        [
+            LoadImaged("image"),
+            EnsureChannelFirstd("image"),
+            Spacingd("image", pixdim=recipe.preprocessing["mri"].spacing_mm, mode="bilinear"),
+            NormalizeIntensityd("image"),
+        ]
     )
     after = Compose(
         [
@@ -163,6 +161,8 @@ def draw_volume(file: Path) -> None:
     image.SetSpacing(SPACING_MM)
     sitk.WriteImage(image, str(file), useCompression=True)
 
+
+WAYS = {"medweave": predict, "plain": predict_plainly}
 
 if __name__ == "__main__":
     main()

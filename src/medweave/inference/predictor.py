@@ -151,7 +151,11 @@ class Predictor:
     @property
     def can_explain(self) -> bool:
         """Whether its networks can tell where they look for a class."""
-        return all(isinstance(network, ExplainingBackend) for network in self.networks)
+        return len(self._explaining) == len(self.networks)
+
+    @property
+    def _explaining(self) -> list[ExplainingBackend]:
+        return [network for network in self.networks if isinstance(network, ExplainingBackend)]
 
     @property
     def size_divisors(self) -> Mapping[str, Sequence[int]]:
@@ -299,8 +303,7 @@ class Predictor:
 
     def _explained(self, prediction: Prediction, inputs: Mapping[str, Preprocessed]) -> Prediction:
         """Add where the network looked for the likeliest class of each of its heads."""
-        networks = [network for network in self.networks if isinstance(network, ExplainingBackend)]
-        if len(networks) < len(self.networks):
+        if not self.can_explain:
             return prediction
         batch = pad_to_divisors(self._images(inputs), self.size_divisors)
         present = {name: np.array([name in inputs]) for name in self.source.inputs}
@@ -308,7 +311,7 @@ class Predictor:
         for head in self.network_classes:
             likeliest = max(answers[head].probabilities, key=answers[head].probabilities.__getitem__)
             index = self.classification_heads[head].classes.index(likeliest)
-            found = [network.attention(batch, present, head=head, class_index=index) for network in networks]
+            found = [network.attention(batch, present, head=head, class_index=index) for network in self._explaining]
             maps = {
                 name: restore_map(np.mean([of_network[name] for of_network in found], axis=0), inputs[name])
                 for name in found[0]
