@@ -44,19 +44,6 @@ def test_runs_and_data_reach_the_app(app):
     assert options == {"host": "::1", "port": 81}
 
 
-def test_a_missing_package_is_named_with_its_extra(medweave, monkeypatch):
-    def absent(name):
-        raise ModuleNotFoundError(name=name)
-
-    monkeypatch.setattr(
-        "medweave.core.optional.import_module",
-        lambda name: absent("streamlit") if "serving" in name else __import__(name, fromlist=["x"]),
-    )
-    result = medweave("app", "bundle")
-    assert (result.code, result.stdout) == (2, "")
-    assert "pip install 'medweave[app]'" in result.stderr
-
-
 def test_another_host_is_refused(medweave, tmp_path):
     result = medweave("app", tmp_path, "--host", "0.0.0.0")  # noqa: S104
     assert (result.code, result.stdout) == (2, "")

@@ -103,3 +103,17 @@ def test_reader_that_goes_away_is_no_defect() -> None:
         _, errors = process.communicate()
     assert errors == ""
     assert process.returncode == 1
+
+
+@pytest.mark.parametrize(("command", "package"), [("serve", "uvicorn"), ("app", "streamlit")])
+def test_a_missing_package_is_named_with_its_extra(command, package, medweave, monkeypatch):
+    def absent(name):
+        raise ModuleNotFoundError(name=name)
+
+    monkeypatch.setattr(
+        "medweave.core.optional.import_module",
+        lambda name: absent(package) if "serving" in name else __import__(name, fromlist=["x"]),
+    )
+    result = medweave(command, "model")
+    assert (result.code, result.stdout) == (2, "")
+    assert f"pip install 'medweave[{command}]'" in result.stderr

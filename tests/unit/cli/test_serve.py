@@ -43,16 +43,3 @@ def test_every_limit_reaches_the_server(serve):
     )  # fmt: skip
     limits = Limits(upload_mb=1, decompressed_mb=2, pixels=3, voxels=4, job_s=5.5, queue_length=6, keep_s=7)
     assert options == {"host": "10.0.0.1", "port": 81, "limits": limits}
-
-
-def test_a_missing_package_is_named_with_its_extra(medweave, monkeypatch):
-    def absent(name):
-        raise ModuleNotFoundError(name=name)
-
-    monkeypatch.setattr(
-        "medweave.core.optional.import_module",
-        lambda name: absent("uvicorn") if "serving" in name else __import__(name, fromlist=["x"]),
-    )
-    result = medweave("serve", "bundle")
-    assert (result.code, result.stdout) == (2, "")
-    assert "pip install 'medweave[serve]'" in result.stderr

@@ -3,10 +3,10 @@
 import math
 from collections.abc import Mapping
 
-import pandas as pd
 import streamlit as st
 
 from medweave.serving.answer import Answer, ClassificationAnswer
+from medweave.serving.app.table import show_table
 from medweave.serving.served_model import ClassesDescription
 
 #: More measurements wait to be unfolded.
@@ -31,14 +31,14 @@ def show_answer(answer: Answer, classes: Mapping[str, ClassesDescription]) -> No
             _words(name): f"{found.volume:.2f}{_deviation(found.standard_deviation, '.2f')} {segmentation.unit}"
             for name, found in segmentation.structures.items()
         }
-        _show_table(rows)
+        show_table(rows)
     if answer.measurements:
         rows = {
             _words(found.name): "cannot be measured" if found.value is None else f"{found.value:.4g} {found.unit}"
             for found in answer.measurements
         }
         with st.expander("Measurements", expanded=len(rows) <= MANY):
-            _show_table(rows)
+            show_table(rows)
     if answer.members > 1:
         st.caption(f"± is the standard deviation over the {answer.members} members of the model.")
 
@@ -62,10 +62,6 @@ def _show_classes(head: str, found: ClassificationAnswer, *, multi_label: bool) 
         st.progress(of_class.probability, text=f"{_words(name)}: **{of_class.probability:.1%}**{deviation}")
     most = len(found.classes) if multi_label else math.log2(len(found.classes))
     st.caption(f"Entropy {found.entropy_bits:.2f} of at most {most:.2f} bits; 0 is sure.")
-
-
-def _show_table(rows: dict[str, str]) -> None:
-    st.table(pd.DataFrame({"": rows.values()}, index=list(rows)), hide_header=True)
 
 
 def _deviation(value: float | None, spec: str) -> str:

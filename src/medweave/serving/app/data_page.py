@@ -19,6 +19,7 @@ from medweave.figures.page import figure_png
 from medweave.figures.planes import AXIS_NAMES, Plane, display_window, mask_centre, middle_voxel, orthogonal_planes
 from medweave.preprocessing.geometry import to_array
 from medweave.preprocessing.readers.medical import read_channels, read_label_map
+from medweave.serving.app.table import show_table
 
 #: Of a slice, in pixels: it fits on a screen.
 PICTURE_WIDTH = 640
@@ -86,7 +87,7 @@ def _describe(image: ImageFacts, label_map: LabelMapFacts | None) -> None:
     }
     if label_map is not None:
         rows |= {name: f"{volume:.4g} {label_map.unit}" for name, volume in label_map.volume_ml.items()}
-    st.table(pd.DataFrame({"": rows.values()}, index=list(rows)), hide_header=True)
+    show_table(rows)
 
 
 def _show_histogram(image: ImageFacts) -> None:
