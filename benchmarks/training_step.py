@@ -1,11 +1,13 @@
 """A training step as plain PyTorch and MONAI do it, and as medweave does it.
 
 Both have one network, one batch and one optimizer. Plain: MONAI's and PyTorch's layers and losses, float32, contiguous
-memory. medweave: its model and loss, channels-last memory, and the precision that it measures to be fastest. The two
-take turns within one process, so that whatever else the machine does falls on both.
+memory. medweave: its model and loss, channels-last memory, the precision that it measures to be fastest, and, as in
+`medweave train`, freed memory that is kept. Each has a process of its own, because that last setting is a process's,
+and the two take turns, so that whatever else the machine does falls on both.
 """
 
 import argparse
+import json
 import subprocess
 import sys
 import time
@@ -23,6 +25,7 @@ from torch.nn import functional
 from medweave.building.check import read_recipe
 from medweave.building.model import build_model
 from medweave.building.training import build_loss, build_optimizer
+from medweave.core.allocation import keep_freed_memory
 from medweave.data.dataset import Batch
 from medweave.inference.backends.torch import AUTOCAST_TYPES, avoid_faulty_amx_kernels, memory_format, to_channels_last
 from medweave.recipes.schema import Recipe
@@ -30,6 +33,9 @@ from medweave.training.precision import fastest_precision
 
 Step = Callable[[], None]
 Row = tuple[str, float, str]
+Answer = dict[str, float | str]
+#: Steps of each way that do not count: memory and kernels settle.
+WARM_UP = 2
 
 
 class PlainHeart(nn.Module):
@@ -89,11 +95,11 @@ WORKLOADS = (
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5, help="steps that count, of each way, after one that does not")
+    parser.add_argument("--rounds", type=int, default=5, help="steps that count, of each way")
     parser.add_argument("--recipe", choices=[workload.recipe for workload in WORKLOADS], help="only this one")
     parser.add_argument("--batch-size", type=int, help="instead of the workloads' own")
     parser.add_argument("--size", type=int, help="voxels along every axis, instead of the workloads' own")
-    parser.add_argument("--peak-of", metavar="WAY", help="print the peak memory in MB of two steps of a way, and end")
+    parser.add_argument("--way", help="make a step for each line of standard input, and print what it took")
     options = parser.parse_args()
     avoid_faulty_amx_kernels()
     workloads = [
@@ -101,11 +107,8 @@ def main() -> None:
         for known in WORKLOADS
         if options.recipe in (None, known.recipe)
     ]
-    if options.peak_of:
-        step = _plain(workloads[0]) if options.peak_of == "plain" else _medweave(workloads[0], options.peak_of)
-        step()
-        step()
-        print(peak_memory_mb())
+    if options.way:
+        _answer(options.way, workloads[0])
         return
     machine = machine_facts()
     rows = [row for workload in workloads for row in _measure(workload, options.rounds)]
@@ -116,8 +119,8 @@ def main() -> None:
         "training_step",
         title="Training step",
         conditions=f"forward, loss, backward, clipping and optimizer; medians of {options.rounds} steps, the two ways "
-        "taking turns in one process; plain: MONAI's layers, float32, contiguous, eager; medweave: channels-last, the "
-        "precision that `precision: auto` chose; memory: peak of a process of its own",
+        "taking turns, each in a process of its own; plain: MONAI's layers, float32, contiguous, eager; medweave: "
+        "channels-last, the precision that `precision: auto` chose, freed memory kept",
         machine=machine,
         rows=rows,
     )
@@ -130,23 +133,51 @@ def _shape(workload: Workload, batch_size: int | None, size: int | None) -> tupl
 
 def _measure(workload: Workload, rounds: int) -> list[Row]:
     """Return the seconds of both ways, how many times as fast medweave is, and the peak memory of both."""
-    precision = _fastest_precision(workload)
-    steps = {"plain": _plain(workload), "medweave": _medweave(workload, precision)}
-    seconds: dict[str, list[float]] = {name: [] for name in steps}
-    for _ in range(rounds + 1):
-        for name, step in steps.items():
-            start = time.perf_counter()
-            step()
-            seconds[name].append(time.perf_counter() - start)
-    plain, medweave = seconds["plain"][1:], seconds["medweave"][1:]
+    plain, medweave = _in_turns(workload, rounds)
+    (precision,) = {answer["precision"] for answer in medweave}
+    seconds = [[float(answer["seconds"]) for answer in answers[WARM_UP:]] for answers in (plain, medweave)]
     name = f"{workload.recipe.removeprefix('reference/')} {'x'.join(map(str, workload.shape))}"
     return [
-        (f"{name}: plain", median(plain), "s"),
-        (f"{name}: medweave ({precision})", median(medweave), "s"),
-        (f"{name}: plain / medweave", median(a / b for a, b in zip(plain, medweave, strict=True)), "times"),
-        (f"{name}: peak memory, plain", _peak_of("plain", workload), "MB"),
-        (f"{name}: peak memory, medweave", _peak_of(precision, workload), "MB"),
+        (f"{name}: plain", median(seconds[0]), "s"),
+        (f"{name}: medweave ({precision})", median(seconds[1]), "s"),
+        (f"{name}: plain / medweave", median(a / b for a, b in zip(*seconds, strict=True)), "times"),
+        (f"{name}: peak memory, plain", float(plain[-1]["peak_mb"]), "MB"),
+        (f"{name}: peak memory, medweave", float(medweave[-1]["peak_mb"]), "MB"),
     ]
+
+
+def _in_turns(workload: Workload, rounds: int) -> tuple[list[Answer], list[Answer]]:
+    """Return what each step of both ways answered."""
+    count, _, *space = workload.shape
+    command = [sys.executable, __file__, "--recipe", workload.recipe]
+    command += ["--batch-size", str(count), "--size", str(space[0])]
+    ways = [
+        subprocess.Popen([*command, "--way", way], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for way in ("plain", "medweave")
+    ]
+    answers: tuple[list[Answer], list[Answer]] = ([], [])
+    for _ in range(rounds + WARM_UP):
+        for process, said in zip(ways, answers, strict=True):
+            print("step", file=process.stdin, flush=True)
+            said.append(json.loads(process.stdout.readline()))
+    for process in ways:
+        process.communicate()
+    return answers
+
+
+def _answer(way: str, workload: Workload) -> None:
+    """Make a step for each line of standard input."""
+    if way == "plain":
+        precision, step = "float32", _plain(workload)
+    else:
+        keep_freed_memory()
+        precision = _fastest_precision(workload)
+        step = _medweave(workload, precision)
+    for _ in sys.stdin:
+        start = time.perf_counter()
+        step()
+        seconds = time.perf_counter() - start
+        print(json.dumps({"seconds": seconds, "precision": precision, "peak_mb": peak_memory_mb()}), flush=True)
 
 
 def _plain(workload: Workload) -> Step:
@@ -227,14 +258,6 @@ def _batch(recipe: Recipe, shape: tuple[int, ...]) -> Batch:
         present=dict.fromkeys((*recipe.data.inputs, *recipe.data.heads), torch.ones(count, dtype=torch.bool)),
         case_ids=[str(number) for number in range(count)],
     )
-
-
-def _peak_of(way: str, workload: Workload) -> float:
-    """Return the peak memory in MB of two steps in a fresh process."""
-    count, _, *space = workload.shape
-    command = [sys.executable, __file__, "--peak-of", way, "--recipe", workload.recipe]
-    command += ["--batch-size", str(count), "--size", str(space[0])]
-    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1])
 
 
 if __name__ == "__main__":

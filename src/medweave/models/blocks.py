@@ -7,6 +7,7 @@ from monai.networks.layers.factories import Conv, Pool
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
+from medweave.models.batch_norm import BatchNorm2d, BatchNorm3d
 from medweave.models.instance_norm import InstanceNorm2d, InstanceNorm3d
 
 #: Channels of each level of a network, finest first.
@@ -45,7 +46,7 @@ def make_norm(norm: Norm, channels: int, *, spatial_dims: int) -> nn.Module:
         spatial_dims: 2 or 3.
     """
     if norm == "batch":
-        return (nn.BatchNorm2d if spatial_dims == 2 else nn.BatchNorm3d)(channels)
+        return (BatchNorm2d if spatial_dims == 2 else BatchNorm3d)(channels)
     if norm == "instance":
         return (InstanceNorm2d if spatial_dims == 2 else InstanceNorm3d)(channels, affine=True)
     groups = next(count for count in range(max(channels // 8, 1), 0, -1) if channels % count == 0)

@@ -19,7 +19,8 @@ def adam(
     amsgrad: bool = False,
 ) -> optim.Optimizer:
     """Adam (Kingma & Ba, ICLR 2015), optionally with AMSGrad; weight decay is added to the gradient."""
-    return optim.Adam(parameters, lr=lr, weight_decay=weight_decay, amsgrad=amsgrad)
+    parameters = list(parameters)
+    return optim.Adam(parameters, lr=lr, weight_decay=weight_decay, amsgrad=amsgrad, fused=_may_be_fused(parameters))
 
 
 @OPTIMIZERS.register("adamw")
@@ -30,7 +31,8 @@ def adamw(
     weight_decay: float = 1e-2,
 ) -> optim.Optimizer:
     """Adam with decoupled weight decay (Loshchilov & Hutter, ICLR 2019)."""
-    return optim.AdamW(parameters, lr=lr, weight_decay=weight_decay)
+    parameters = list(parameters)
+    return optim.AdamW(parameters, lr=lr, weight_decay=weight_decay, fused=_may_be_fused(parameters))
 
 
 @OPTIMIZERS.register("sgd")
@@ -43,4 +45,17 @@ def sgd(
     weight_decay: float = 3e-5,
 ) -> optim.Optimizer:
     """Stochastic gradient descent with momentum; the defaults are nnU-Net's."""
-    return optim.SGD(parameters, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
+    parameters = list(parameters)
+    return optim.SGD(
+        parameters,
+        lr=lr,
+        momentum=momentum,
+        nesterov=nesterov,
+        weight_decay=weight_decay,
+        fused=_may_be_fused(parameters),
+    )
+
+
+def _may_be_fused(parameters: list[nn.Parameter]) -> bool | None:
+    """Return whether to update in one pass: on a CPU. On a GPU PyTorch chooses; there Lightning cannot clip float16."""
+    return True if all(parameter.device.type == "cpu" for parameter in parameters) else None

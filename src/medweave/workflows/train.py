@@ -20,6 +20,7 @@ from medweave.building.training import (
     build_training_dataset,
     class_shares,
 )
+from medweave.core.allocation import keep_freed_memory
 from medweave.core.files import new_output_folder, write_json, write_text
 from medweave.core.logging import log_to_file
 from medweave.data.audit import Audit
@@ -88,6 +89,7 @@ def run(
         RunError: The output folder is taken, or the run cannot be continued, or the training was interrupted.
     """
     avoid_faulty_amx_kernels()
+    keep_freed_memory()
     requested = read_recipe(recipe_source, overrides)
     folder = RunFolder(output)
     if resume:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from medweave.building.check import read_recipe
+from medweave.core.allocation import keep_freed_memory
 from medweave.core.errors import UsageError
 from medweave.core.files import claim_output_folder, new_output_folder, read_json, write_json, write_text
 from medweave.core.logging import get_logger, log_to_file
@@ -64,6 +65,7 @@ def run(
     if n_folds < 2:
         raise UsageError("folds are two or more", got=f"--folds {n_folds}", fix="leave --folds out for a single run.")
     avoid_faulty_amx_kernels()
+    keep_freed_memory()
     requested = read_recipe(recipe_source, overrides)
     folder = RunFolder(output)
     if resume:

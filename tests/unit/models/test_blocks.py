@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 
+from medweave.models.batch_norm import BatchNorm2d, BatchNorm3d
 from medweave.models.blocks import DoubleConv, ResidualBlock, level_kernels, make_norm, same_padding
 from medweave.models.instance_norm import InstanceNorm2d, InstanceNorm3d
 
@@ -9,8 +10,8 @@ from medweave.models.instance_norm import InstanceNorm2d, InstanceNorm3d
 @pytest.mark.parametrize(
     ("norm", "axes", "kind"),
     [
-        ("batch", 2, nn.BatchNorm2d),
-        ("batch", 3, nn.BatchNorm3d),
+        ("batch", 2, BatchNorm2d),
+        ("batch", 3, BatchNorm3d),
         ("instance", 2, InstanceNorm2d),
         ("instance", 3, InstanceNorm3d),
         ("group", 3, nn.GroupNorm),

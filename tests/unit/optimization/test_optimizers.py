@@ -41,3 +41,9 @@ def test_sgd_has_nesterov_momentum_by_hand():
 def test_sgd_adds_weight_decay_to_the_gradient():
     value = _after_steps(sgd, [0.0], lr=0.1, momentum=0.0, nesterov=False, weight_decay=0.5)
     assert value == pytest.approx(1 - 0.1 * 0.5)
+
+
+@pytest.mark.parametrize("factory", [adam, adamw, sgd])
+def test_parameters_on_a_cpu_are_updated_in_one_pass(factory):
+    assert factory(iter([torch.nn.Parameter(torch.ones(1))])).defaults["fused"] is True
+    assert not factory([torch.nn.Parameter(torch.ones(1, device="meta"))]).defaults["fused"]

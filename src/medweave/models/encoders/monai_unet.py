@@ -5,6 +5,7 @@ from monai.networks.layers.factories import Dropout as DropoutFactory
 from monai.networks.layers.factories import Norm as NormFactory
 from torch import Tensor, nn
 
+from medweave.models.batch_norm import BatchNorm2d, BatchNorm3d
 from medweave.models.blocks import LevelChannels, Norm
 from medweave.models.dropout import Dropout
 from medweave.models.encoders.encoder import ENCODERS, Encoder, equal_strides, run_stages
@@ -66,6 +67,11 @@ def _instance_norm(spatial_dims: int) -> type[nn.Module]:
     return InstanceNorm2d if spatial_dims == 2 else InstanceNorm3d
 
 
+@NormFactory.factory_function("medweave_batch")  # type: ignore[untyped-decorator]
+def _batch_norm(spatial_dims: int) -> type[nn.Module]:
+    return BatchNorm2d if spatial_dims == 2 else BatchNorm3d
+
+
 @DropoutFactory.factory_function("medweave_dropout")  # type: ignore[untyped-decorator]
 def _dropout(_dropout_dims: int) -> type[nn.Module]:
     return Dropout
@@ -80,4 +86,4 @@ def monai_norm(norm: Norm) -> tuple[str, dict[str, bool | int]]:
     """Return MONAI's name and arguments of a normalisation; its instance norm has no weights, as in its UNet."""
     if norm == "group":
         return "group", {"num_groups": 1}
-    return ("medweave_instance" if norm == "instance" else norm), {}
+    return f"medweave_{norm}", {}
