@@ -126,11 +126,11 @@ class MultiTaskLoss(nn.Module):
 def _over_levels(loss: nn.Module, logits: Sequence[Tensor], truth: Tensor, present: Tensor) -> Tensor:
     """Return the loss of the present samples, over the levels of deep supervision."""
     shares = [0.5**index for index in range(len(logits))]
-    # Indexing copies, and its backward pass scatters.
+    # Indexing copies, and its backward pass scatters. A few channels are vectorised over in the contiguous format only.
     truth, *logits = (truth, *logits) if present.all() else (values[present] for values in (truth, *logits))
     return sum(
         (
-            share / sum(shares) * loss(level.float(), _shrink(truth, level.shape[2:]))
+            share / sum(shares) * loss(level.float().contiguous(), _shrink(truth, level.shape[2:]))
             for share, level in zip(shares, logits, strict=True)
         ),
         start=torch.zeros((), device=truth.device),

@@ -17,8 +17,7 @@ class _FastDropout(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, probability: float) -> Tensor:
-        kept = _draw(features) >= round(probability * DRAWS) - DRAWS // 2
-        factors = kept.to(features.dtype).mul_(1 / (1 - probability))
+        factors = _draw_factors(features, probability)
         ctx.save_for_backward(factors)
         return features * factors
 
@@ -28,11 +27,13 @@ class _FastDropout(torch.autograd.Function):
         return gradient * factors, None
 
 
-def _draw(features: Tensor) -> Tensor:
-    """Return an int16 for each activation, each of its values equally likely, in the features' memory format."""
+def _draw_factors(features: Tensor, probability: float) -> Tensor:
+    """Return 0 or 1 / (1 - probability) for each activation, in the features' number and memory format."""
     seed = int(torch.randint(2**63 - 1, ()))  # so that PyTorch's seed decides
-    words = torch.from_numpy(np.random.SFC64(seed).random_raw(-(-features.numel() // 4)).view(np.int16))
-    return words[: features.numel()].as_strided(features.shape, torch.empty_like(features).stride())
+    draws = np.random.SFC64(seed).random_raw(-(-features.numel() // 4)).view(np.int16)
+    kept = draws[: features.numel()] >= round(probability * DRAWS) - DRAWS // 2
+    factors = torch.from_numpy(np.multiply(kept, 1 / (1 - probability), dtype=np.float32))
+    return factors.to(features.dtype).as_strided(features.shape, torch.empty_like(features).stride())
 
 
 class Dropout(nn.Dropout):
