@@ -13,8 +13,9 @@ from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from medweave.data.case import Case
 from medweave.exporting.reference import with_networks
+from medweave.inference.backends.backend import Backend
 from medweave.inference.backends.onnx import Feeds, graph_feeds
-from medweave.inference.predictor import Backend, Predictor
+from medweave.inference.predictor import Predictor
 
 #: Arrays of each calibration case that are kept: a window slides over many places.
 ARRAYS_A_CASE = 4

@@ -3,8 +3,9 @@
 import copy
 from collections.abc import Sequence
 
+from medweave.inference.backends.backend import Backend
 from medweave.inference.backends.torch import TorchBackend
-from medweave.inference.predictor import Backend, Predictor
+from medweave.inference.predictor import Predictor
 from medweave.inference.run_model import models_of
 
 

@@ -9,12 +9,13 @@ from medweave.core.errors import DataError, RunError
 from medweave.core.files import file_sha256, read_json
 from medweave.core.optional import import_optional
 from medweave.data.study import SegmentationSource, StudySource
+from medweave.inference.backends.backend import Backend
 from medweave.inference.backends.provider import Provider
 from medweave.inference.bundle_description import FORMAT_VERSION, BundleDescription
 from medweave.inference.gate.gate import InputGate
 from medweave.inference.measuring import MeasuredAnswer, Measuring
 from medweave.inference.prediction import ClassificationHeadInfo
-from medweave.inference.predictor import Backend, Predictor
+from medweave.inference.predictor import Predictor
 from medweave.measurement_classifiers.classifier import MeasurementClassifier
 from medweave.measurements.measurement import MEASUREMENTS
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import SimpleITK as sitk
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from medweave.data.case import Case
 from medweave.data.study import StudySource
 from medweave.inference.averaging import Link, MeanOfNetworks
+from medweave.inference.backends.backend import Backend, ExplainingBackend
 from medweave.inference.case_inputs import CaseInputs, read_case
 from medweave.inference.gate.features import feature_output
 from medweave.inference.gate.gate import InputGate
@@ -30,40 +30,6 @@ from medweave.inference.uncertainty import Spread, SpreadOfMembers
 from medweave.inference.whole_case import infer_whole, mirrored, mirrorings, pad_to_divisors
 from medweave.preprocessing.geometry import to_array
 from medweave.preprocessing.pipeline import Preprocessed
-
-
-class Backend(Protocol):
-    """What runs the network on a batch of arrays."""
-
-    @property
-    def size_divisors(self) -> Mapping[str, Sequence[int]]:
-        """The number that each axis of each input must be a multiple of."""
-        ...
-
-    def __call__(
-        self, images: Mapping[str, NDArray[np.float32]], present: Mapping[str, NDArray[np.bool_]]
-    ) -> dict[str, NDArray[np.float32]]:
-        """Return the logits of each head, (B, channels, *spatial) or (B, classes).
-
-        A backend that can also returns the pooled bottleneck features (B, F) of each input, as `features.INPUT`.
-        """
-        ...
-
-
-@runtime_checkable
-class ExplainingBackend(Backend, Protocol):
-    """A backend that can tell where the network looks."""
-
-    def attention(
-        self,
-        images: Mapping[str, NDArray[np.float32]],
-        present: Mapping[str, NDArray[np.bool_]],
-        *,
-        head: str,
-        class_index: int,
-    ) -> dict[str, NDArray[np.float32]]:
-        """Return how much each place (*spatial) of each present input of a batch of one speaks for a class."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -215,6 +181,14 @@ class Predictor:
             inputs: Those that the case has.
         """
         return self.run([inputs], compare=False)[0].logits
+
+    def features(self, inputs: Mapping[str, Preprocessed]) -> list[dict[str, NDArray[np.float32]]]:
+        """Return the pooled features (F,) of each input that a case has, of each network on the image as it is.
+
+        Args:
+            inputs: Those that the case has.
+        """
+        return [self._features(self._pass(network, (), [inputs])[0], inputs) for network in self.networks]
 
     def run(
         self, batch: Sequence[Mapping[str, Preprocessed]], *, compare: bool = True, keep_voxels: bool = False

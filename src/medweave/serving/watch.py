@@ -7,7 +7,8 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from medweave.inference.predictor import Backend, ExplainingBackend, Predictor
+from medweave.inference.backends.backend import Backend, ExplainingBackend
+from medweave.inference.predictor import Predictor
 from medweave.inference.sliding_window import count_windows
 from medweave.preprocessing.pipeline import Preprocessed
 

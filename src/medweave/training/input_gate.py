@@ -49,8 +49,8 @@ def fit_input_gate(
     features: dict[str, list[Mapping[str, NDArray[np.float64]]]] = {"training": [], "validation": []}
     for part, cases in (("training", chosen), ("validation", gate_cases(validation))):
         for case in cases:
-            (outputs,) = predictor.run([case.prepared.inputs()], compare=False)
-            features[part].append({name: vector.astype(np.float64) for name, vector in outputs.features[0].items()})
+            (of_network,) = predictor.features(case.prepared.inputs())
+            features[part].append({name: vector.astype(np.float64) for name, vector in of_network.items()})
             on_case()
     spaces: dict[str, FeatureSpace] = {}
     for name in predictor.source.inputs:

@@ -289,6 +289,9 @@ def test_mirrored_copies_of_each_network_are_members(mixed_case):
     (outputs,) = predictor.run([read.inputs], keep_voxels=True)
     assert outputs.spread.members == 16
     assert len(outputs.features) == 2
+    for alone, beside_logits in zip(predictor.features(read.inputs), outputs.features, strict=True):
+        assert alone.keys() == beside_logits.keys() == {"mri", "xray"}
+        assert all(np.array_equal(alone[name], beside_logits[name]) for name in alone)
     prediction = predictor.complete(read, outputs)
     deviation = prediction.segmentations["heart"].deviations["atrium"]
     assert deviation.shape == (9, 11, 5)

@@ -4,7 +4,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from medweave.inference.predictor import ExplainingBackend, WindowSettings
+from medweave.inference.backends.backend import ExplainingBackend
+from medweave.inference.predictor import WindowSettings
 from medweave.serving.watch import TimeIsUpError, Watch, WatchedBackend, count_passes, watched
 
 

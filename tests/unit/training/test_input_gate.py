@@ -8,7 +8,6 @@ import SimpleITK as sitk
 
 from medweave.data.case import Case
 from medweave.data.study import InputSource, StudySource
-from medweave.inference.predictor import Outputs
 from medweave.preprocessing.pipeline import Preprocessor
 from medweave.training import input_gate
 from medweave.training.input_gate import GateCase, fit_input_gate, gate_cases
@@ -19,12 +18,8 @@ FLAT = Preprocessor(spatial_dims=2, resize_voxels=(8, 8))
 class _Predictor:
     source = StudySource({"xray": InputSource(("image",), FLAT), "mri": InputSource(("mri",), Preprocessor())}, {})
 
-    def run(self, batch, *, compare):
-        assert not compare
-        return [
-            Outputs({}, ({name: np.full(3, value) + value * np.eye(3)[0] for name, value in inputs.items()},), None)
-            for inputs in batch
-        ]
+    def features(self, inputs):
+        return [{name: np.full(3, value) + value * np.eye(3)[0] for name, value in inputs.items()}]
 
 
 def _case(folder, number, *, colour=False, mri=False):
