@@ -2,17 +2,15 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from math import prod
-from typing import Literal
 
 import numpy as np
+import scipy
 import SimpleITK as sitk
 from numpy.typing import NDArray
-from scipy import ndimage, special
 
+from medweave.inference.activations import Activation, sigmoid, softmax
 from medweave.preprocessing.geometry import to_image
 from medweave.preprocessing.pipeline import Preprocessed, restoring
-
-Activation = Literal["softmax", "sigmoid"]
 
 #: One half, less what rounding adds.
 ALMOST_HALF = 0.4999
@@ -23,10 +21,8 @@ SLAB_VOXELS = 2**20
 def probabilities(logits: NDArray[np.float32], activation: Activation) -> NDArray[np.float32]:
     """Return the probabilities of the structures (structures, *spatial), the background's left out."""
     if activation == "softmax":
-        structures: NDArray[np.float32] = special.softmax(logits, axis=0)[1:]
-        return structures
-    sigmoid: NDArray[np.float32] = special.expit(logits)
-    return sigmoid
+        return softmax(logits)[1:]
+    return sigmoid(logits)
 
 
 def restore_segmentation(
@@ -116,7 +112,7 @@ def share_inside(values: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
 
 def largest_connected_component(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the largest face-connected component of a mask; of equals the first."""
-    components, count = ndimage.label(mask)
+    components, count = scipy.ndimage.label(mask)
     if count <= 1:
         return mask
     sizes = np.bincount(components.ravel())
