@@ -34,7 +34,7 @@ class ExportedNetwork(nn.Module):
 
     def __init__(self, model: MultiTaskModel) -> None:
         super().__init__()
-        self.model: MultiTaskModel = _with_exportable_norms(copy.deepcopy(model).cpu().float().eval())
+        self.model: MultiTaskModel = _with_exportable_layers(copy.deepcopy(model).cpu().float().eval())
         self.inputs = list(model.encoders)
 
     @property
@@ -123,12 +123,17 @@ def _dimension(number: int, axis: int, step: int) -> object:
     return step * size if step > 1 else size
 
 
-def _with_exportable_norms(model: MultiTaskModel) -> MultiTaskModel:
-    """Replace every instance normalisation by one that can be written for any batch size."""
+def _with_exportable_layers(model: MultiTaskModel) -> MultiTaskModel:
+    """Replace instance normalisations by such as can be written for any batch size, and PReLUs by leaky ReLUs.
+
+    A PReLU of one slope is a leaky ReLU, which ONNX Runtime computes together with the convolution before it.
+    """
     for module in list(model.modules()):
         for name, child in module.named_children():
             if isinstance(child, _InstanceNorm) and not child.track_running_stats:
                 setattr(module, name, AxiswiseInstanceNorm(child))
+            elif isinstance(child, nn.PReLU) and child.num_parameters == 1:
+                setattr(module, name, nn.LeakyReLU(child.weight.item()))
     return model
 
 

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
-from medweave.inference.postprocessing import Activation
+from medweave.inference.activations import Activation, sigmoid, softmax
 from medweave.inference.prediction import ClassificationHeadInfo, SegmentationHeadInfo
 
 
@@ -33,8 +32,7 @@ class Link:
     def probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the probabilities of every class, the background among them."""
         scaled = logits / np.float32(self.temperature)
-        values = special.softmax(scaled, axis=0) if self.activation == "softmax" else special.expit(scaled)
-        return np.asarray(values, np.float32)
+        return softmax(scaled) if self.activation == "softmax" else sigmoid(scaled)
 
     def logits(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return logits that have these probabilities."""

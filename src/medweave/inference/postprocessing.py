@@ -1,26 +1,28 @@
 """From logits on the preprocessed grid to a label map on the case's own grid."""
 
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Iterator, Mapping, Sequence
+from math import prod
 
 import numpy as np
+import scipy
 import SimpleITK as sitk
 from numpy.typing import NDArray
-from scipy import ndimage, special
 
+from medweave.inference.activations import Activation, sigmoid, softmax
 from medweave.preprocessing.geometry import to_image
-from medweave.preprocessing.pipeline import Preprocessed, restore_probability
+from medweave.preprocessing.pipeline import Preprocessed, restoring
 
-Activation = Literal["softmax", "sigmoid"]
+#: One half, less what rounding adds.
+ALMOST_HALF = 0.4999
+#: Of a part of the native grid that is restored at once.
+SLAB_VOXELS = 2**20
 
 
 def probabilities(logits: NDArray[np.float32], activation: Activation) -> NDArray[np.float32]:
     """Return the probabilities of the structures (structures, *spatial), the background's left out."""
     if activation == "softmax":
-        structures: NDArray[np.float32] = special.softmax(logits, axis=0)[1:]
-        return structures
-    sigmoid: NDArray[np.float32] = special.expit(logits)
-    return sigmoid
+        return softmax(logits)[1:]
+    return sigmoid(logits)
 
 
 def restore_segmentation(
@@ -34,9 +36,9 @@ def restore_segmentation(
 ) -> tuple[sitk.Image, dict[str, NDArray[np.float32]]]:
     """Bring probabilities back to the native grid and choose a structure for each voxel.
 
-    Each structure is resampled on its own and compared with the best so far, so that memory holds two float32 volumes
-    whatever the number of structures. Softmax gives the likeliest class, the background included; sigmoid the likeliest
-    structure of at least one half.
+    Softmax gives the likeliest class, the background included; sigmoid the likeliest structure of at least one half.
+    Slabs are restored one after the other, and only where a structure can be chosen, so that memory holds little beside
+    the label map.
 
     Args:
         structure_probabilities: (structures, *spatial) on the preprocessed grid.
@@ -50,23 +52,36 @@ def restore_segmentation(
         The label map (uint8, native grid), and the probabilities (x, y[, z]) by structure where asked for.
     """
     native = preprocessed.native_grid
+    sampling = restoring(preprocessed.grid, native)
     labels = np.zeros(native.size_voxels, np.uint8)
-    best = np.full(native.size_voxels, 0.5, np.float32)
-    if activation == "softmax":
-        background = np.clip(1 - structure_probabilities.sum(axis=0), 0, 1)
-        # Beyond the preprocessed grid everything is background, so restore what is not background.
-        best = 1 - restore_probability(1 - background, preprocessed.grid, native)
-    kept: dict[str, NDArray[np.float32]] = {}
-    for (name, value), probability in zip(structures.items(), structure_probabilities, strict=True):
-        restored = restore_probability(np.ascontiguousarray(probability), preprocessed.grid, native)
-        wins = restored > best
-        labels[wins], best[wins] = value, restored[wins]
-        if keep_probabilities:
-            kept[name] = restored
+    chance = structure_probabilities.sum(axis=0) if activation == "softmax" else structure_probabilities.max(axis=0)
+    # Between voxels of less than one half there is no more than that.
+    box = sampling.reach(chance > ALMOST_HALF)
+    for slab in _slabs(box):
+        part = sampling.part(slab)
+        restored = [part(probability) for probability in structure_probabilities]
+        best = 1 - np.sum(restored, axis=0) if activation == "softmax" else np.full_like(restored[0], 0.5)
+        for value, probability in zip(structures.values(), restored, strict=True):
+            labels[slab][probability > best] = value
+            np.maximum(best, probability, out=best)
     if largest_component:
         for value in structures.values():
-            labels[(labels == value) & ~largest_connected_component(labels == value)] = 0
+            is_structure = labels[box] == value
+            labels[box][is_structure & ~largest_connected_component(is_structure)] = 0
+    kept = {
+        name: sampling(probability)
+        for name, probability in zip(structures, structure_probabilities, strict=True)
+        if keep_probabilities
+    }
     return to_image(labels, native), kept
+
+
+def _slabs(box: Sequence[slice]) -> Iterator[tuple[slice, ...]]:
+    """Cut a box along its first axis into parts of about SLAB_VOXELS."""
+    first, *others = box
+    step = max(SLAB_VOXELS // max(prod(cut.stop - cut.start for cut in others), 1), 1)
+    for start in range(first.start, first.stop, step):
+        yield (slice(start, min(start + step, first.stop)), *others)
 
 
 def count_voxels(
@@ -86,7 +101,7 @@ def count_voxels(
 def restore_map(values: NDArray[np.float32], preprocessed: Preprocessed) -> NDArray[np.float32]:
     """Bring values (*spatial) on the preprocessed grid, perhaps padded at its far ends, to the native grid."""
     inside = tuple(slice(count) for count in preprocessed.grid.size_voxels)
-    return restore_probability(np.ascontiguousarray(values[inside]), preprocessed.grid, preprocessed.native_grid)
+    return restoring(preprocessed.grid, preprocessed.native_grid)(values[inside])
 
 
 def share_inside(values: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
@@ -97,7 +112,7 @@ def share_inside(values: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
 
 def largest_connected_component(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the largest face-connected component of a mask; of equals the first."""
-    components, count = ndimage.label(mask)
+    components, count = scipy.ndimage.label(mask)
     if count <= 1:
         return mask
     sizes = np.bincount(components.ravel())

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
-from scipy import special
 
+from medweave.inference.activations import Activation, sigmoid, softmax
 from medweave.inference.gate.warning import InputWarning
 from medweave.measurements.measurement import Measurement
 from medweave.preprocessing.geometry import Grid
@@ -26,7 +25,7 @@ class SegmentationHeadInfo:
     """
 
     structures: Mapping[str, int]
-    activation: Literal["softmax", "sigmoid"]
+    activation: Activation
     input_name: str
     image_name: str
 
@@ -73,7 +72,7 @@ class ClassificationHeadInfo:
     def probabilities(self, logits: NDArray[np.float32]) -> dict[str, float]:
         """Return the probability of each class from its logits (classes,)."""
         scaled = logits.astype(np.float64) / self.temperature
-        values = special.expit(scaled) if self.multi_label else special.softmax(scaled)
+        values = sigmoid(scaled) if self.multi_label else softmax(scaled)
         return {name: float(value) for name, value in zip(self.classes, values, strict=True)}
 
 
@@ -152,4 +151,5 @@ def entropy_bits(probabilities: Sequence[float], *, multi_label: bool) -> float:
     """Return the entropy of an answer: of one distribution, or of several labels together, each independent."""
     values = np.array(probabilities, np.float64)
     shares = np.concatenate([values, 1 - values]) if multi_label else values
-    return float(special.entr(shares).sum() / np.log(2))
+    shares = shares[shares > 0]
+    return float((shares * np.log2(1 / shares)).sum())

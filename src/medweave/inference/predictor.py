@@ -328,9 +328,10 @@ class Predictor:
                 largest_component=self.window.largest_component,
                 keep_probabilities=keep_probabilities,
             )
-            counts = np.bincount(sitk.GetArrayViewFromImage(label_map).ravel(), minlength=256)
-            volume_ml = preprocessed.native_grid.voxel_volume_ml
-            volumes = {structure: float(counts[value] * volume_ml) for structure, value in head.structures.items()}
+            labels, volume_ml = sitk.GetArrayViewFromImage(label_map), preprocessed.native_grid.voxel_volume_ml
+            volumes = {
+                structure: np.count_nonzero(labels == value) * volume_ml for structure, value in head.structures.items()
+            }
             deviations = spread.voxels.get(name, ()) if spread else ()
             segmentations[name] = SegmentationPrediction(
                 label_map,

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import special
 
 from medweave.core.errors import RunError
 from medweave.core.files import read_json, write_json
@@ -29,7 +29,7 @@ class LinearScores:
     def __call__(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the probabilities (cases, classes) of standardised features (cases, measurements)."""
         scores = features @ np.asarray(self.coefficients).T + np.asarray(self.intercepts)
-        probabilities: NDArray[np.float64] = special.softmax(scores, axis=1)
+        probabilities: NDArray[np.float64] = scipy.special.softmax(scores, axis=1)
         return probabilities
 
 

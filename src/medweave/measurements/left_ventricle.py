@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 #: Sectors of a slice, as the AHA divides its basal and middle slices (Cerqueira et al., Circulation 2002).
 SECTORS = 6
@@ -84,13 +84,15 @@ def _measure_slice(
     """Return thickness and radius of a slice, (2, SECTORS)."""
     cavity, wall = np.pad(cavity, 1), np.pad(wall, 1)
     inside = cavity | wall
-    border = cavity & ~ndimage.binary_erosion(cavity)
-    is_open = border & ndimage.binary_dilation(~inside)
+    border = cavity & ~scipy.ndimage.binary_erosion(cavity)
+    is_open = border & scipy.ndimage.binary_dilation(~inside)
     values = np.full((2, SECTORS), np.nan)
     if is_open.sum() > OPEN_SHARE * border.sum():
         return values
     points = np.argwhere(border & ~is_open)
-    nearest = ndimage.distance_transform_edt(inside, sampling=spacing_mm, return_distances=False, return_indices=True)
+    nearest = scipy.ndimage.distance_transform_edt(
+        inside, sampling=spacing_mm, return_distances=False, return_indices=True
+    )
     way = (nearest[:, *points.T].T - points) * spacing_mm
     length = np.linalg.norm(way, axis=1)
     voxel = np.max(np.abs(way) * spacing_mm, axis=1) / length

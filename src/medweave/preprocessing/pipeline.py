@@ -19,8 +19,7 @@ from medweave.preprocessing.geometry import (
     to_image,
 )
 from medweave.preprocessing.intensity import IntensityNormalisation
-
-IMAGE_INTERPOLATORS = {"linear": sitk.sitkLinear, "cubic": sitk.sitkBSpline}
+from medweave.preprocessing.linear_sampling import LinearSampling, sample_linearly
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,14 +115,13 @@ class Preprocessor:
                 raise DataError("an image holds NaN or infinite values", fix="repair the image or leave the case out.")
         native_grid = Grid.of(channels[0])
         oriented = [self._orient(_on_grid(channel, native_grid)) for channel in channels]
-        grid = Grid.of(oriented[0])
-        spacing_mm = self._spacing_mm(grid)
+        whole = Grid.of(oriented[0])
+        spacing_mm = self._spacing_mm(whole)
         if spacing_mm is not None:
-            grid = respaced_grid(grid, spacing_mm)
-            oriented = [smooth_before_shrinking(channel, grid.spacing_mm) for channel in oriented]
-        resampled = [self._sample(channel, grid) for channel in oriented]
-        grid = self._cropped(grid, resampled)
-        arrays = [_crop_or_pad(to_array(image), Grid.of(image), grid) for image in resampled]
+            whole = respaced_grid(whole, spacing_mm)
+        sampled = [self._sample(channel, whole) for channel in oriented]
+        grid = self._cropped(whole, sampled)
+        arrays = [_crop_or_pad(array, whole, grid) for array in sampled]
         return Preprocessed(np.stack([self.intensity(array) for array in arrays]), grid, native_grid)
 
     def preprocess_label_map(self, label_map: sitk.Image, grid: Grid) -> NDArray[np.uint8]:
@@ -161,14 +159,17 @@ class Preprocessor:
         extents_mm = np.multiply(grid.size_voxels, grid.spacing_mm)
         return tuple((extents_mm / self.resize_voxels).tolist())
 
-    def _sample(self, image: sitk.Image, grid: Grid) -> sitk.Image:
+    def _sample(self, image: sitk.Image, grid: Grid) -> NDArray[np.float32]:
         if Grid.of(image) == grid:
-            return image
-        return resample(image, grid, interpolator=IMAGE_INTERPOLATORS[self.interpolation])
+            return to_array(image)
+        if self.interpolation == "linear":
+            return sample_linearly(image, grid)
+        smoothed = smooth_before_shrinking(image, grid.spacing_mm)
+        return to_array(resample(smoothed, grid, interpolator=sitk.sitkBSpline))
 
-    def _cropped(self, grid: Grid, channels: Sequence[sitk.Image]) -> Grid:
+    def _cropped(self, grid: Grid, channels: Sequence[NDArray[np.float32]]) -> Grid:
         if self.crop is not None:
-            start, size = _foreground_box([to_array(channel) for channel in channels], self.crop)
+            start, size = _foreground_box(channels, self.crop)
             grid = crop_or_pad_grid(grid, start=start, size=size)
         if self.size_voxels is not None:
             start = [(have - want) // 2 for have, want in zip(grid.size_voxels, self.size_voxels, strict=True)]
@@ -176,13 +177,15 @@ class Preprocessor:
         return grid
 
 
+def restoring(grid: Grid, native_grid: Grid) -> LinearSampling:
+    """Return what brings values on a preprocessed grid back to the native grid, linearly; 0 beyond `grid`."""
+    # The outermost native voxels may lie beyond the centres of a coarser grid: the border is repeated there.
+    return LinearSampling.between(grid, native_grid, margin_voxels=0 if grid.has_axes_of(native_grid) else 1)
+
+
 def restore_probability(probability: NDArray[np.float32], grid: Grid, native_grid: Grid) -> NDArray[np.float32]:
     """Bring one class's probabilities (x, y[, z]) on `grid` back to the native grid, linearly; 0 beyond `grid`."""
-    image = to_image(probability, grid)
-    # The outermost native voxels may lie beyond the centres of a coarser grid: repeat the border there.
-    if not grid.has_axes_of(native_grid):
-        image = sitk.ZeroFluxNeumannPad(image, [1] * grid.spatial_dims, [1] * grid.spatial_dims)
-    return to_array(resample(image, native_grid, interpolator=sitk.sitkLinear))
+    return restoring(grid, native_grid)(probability)
 
 
 def _on_grid(image: sitk.Image, grid: Grid) -> sitk.Image:
@@ -215,6 +218,8 @@ def _crop_or_pad(array: NDArray[np.float32], grid: Grid, wanted: Grid) -> NDArra
     direction = np.asarray(grid.direction).reshape(grid.spatial_dims, grid.spatial_dims)
     offset = direction.T @ (np.asarray(wanted.origin_mm) - np.asarray(grid.origin_mm)) / np.asarray(grid.spacing_mm)
     start = np.rint(offset).astype(int)
+    if not start.any() and array.shape == wanted.size_voxels:
+        return array
     indices = [
         np.clip(np.arange(first, first + count), 0, have - 1)
         for first, count, have in zip(start, wanted.size_voxels, array.shape, strict=True)

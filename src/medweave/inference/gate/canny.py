@@ -1,8 +1,8 @@
 """Edges by Canny's method, as OpenCV finds them with its defaults."""
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 #: Tangents of the angles between the four directions that a gradient is rounded to.
 TANGENT_22, TANGENT_67 = np.tan(np.pi / 8), np.tan(3 * np.pi / 8)
@@ -17,11 +17,11 @@ def canny_edges(image: NDArray[np.floating], *, low: float, high: float) -> NDAr
         high: Least gradient of one pixel at least of each edge.
     """
     values = image.astype(np.float32)
-    across, down = (ndimage.sobel(values, axis=axis, mode="nearest") for axis in (1, 0))
+    across, down = (scipy.ndimage.sobel(values, axis=axis, mode="nearest") for axis in (1, 0))
     strength = np.abs(across) + np.abs(down)
     is_thin = _is_ridge(strength, across, down)
     candidates = is_thin & (strength > low)
-    parts, _ = ndimage.label(candidates, np.ones((3, 3)))
+    parts, _ = scipy.ndimage.label(candidates, np.ones((3, 3)))
     strong = np.unique(parts[candidates & (strength > high)])
     edges: NDArray[np.bool_] = np.isin(parts, strong[strong > 0])
     return edges

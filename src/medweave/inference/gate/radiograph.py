@@ -4,8 +4,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from medweave.inference.gate.canny import canny_edges
 
@@ -54,8 +54,8 @@ def _deviation(_colours: NDArray[np.float32], grey: Grey) -> float:
 
 def _local_variance(_colours: NDArray[np.float32], grey: Grey) -> float:
     values = grey.astype(np.float64)
-    means = ndimage.uniform_filter(values, LOCAL_PIXELS)
-    return float((ndimage.uniform_filter(values**2, LOCAL_PIXELS) - means**2).mean())
+    means = scipy.ndimage.uniform_filter(values, LOCAL_PIXELS)
+    return float((scipy.ndimage.uniform_filter(values**2, LOCAL_PIXELS) - means**2).mean())
 
 
 def _entropy_bits(_colours: NDArray[np.float32], grey: Grey) -> float:
@@ -67,7 +67,7 @@ def _entropy_bits(_colours: NDArray[np.float32], grey: Grey) -> float:
 def _edge_share(_colours: NDArray[np.float32], grey: Grey) -> float:
     low, high = EDGE_GRADIENTS
     edges = canny_edges(grey, low=low, high=high)
-    return float(ndimage.binary_opening(edges, np.ones((1, EDGE_PIXELS))).mean())
+    return float(scipy.ndimage.binary_opening(edges, np.ones((1, EDGE_PIXELS))).mean())
 
 
 def _tail_share(_colours: NDArray[np.float32], grey: Grey) -> float:

@@ -5,10 +5,9 @@ from pathlib import Path
 
 from medweave.data.case import Case
 from medweave.data.study import StudySource
-from medweave.figures.overlay import overlay_figure
-from medweave.figures.page import save_figure
 from medweave.inference.prediction import Prediction, SegmentationHeadInfo
-from medweave.preprocessing.geometry import Grid, to_array
+from medweave.inference.writers.drawing import draw_overlay
+from medweave.preprocessing.geometry import to_array
 from medweave.preprocessing.readers.medical import read_channels
 
 
@@ -33,18 +32,15 @@ def write_attention(
         image = read_channels(case.images[source.inputs[name].image_names[0]], spatial_dims=heat.ndim)[0]
         drawn = next((key for key, info in segmentation_heads.items() if info.input_name == name), None)
         inside = f"\n{answer.attention.inside[drawn]:.0%} of it in {drawn}" if drawn else ""
-        figure = overlay_figure(
-            to_array(image),
+        path = draw_overlay(
+            folder / f"{case.case_id}_{head}_attention_{name}.png",
+            image,
             to_array(prediction.segmentations[drawn].label_map) if drawn else None,
-            spacing_mm=Grid.of(image).spacing_mm,
-            orientation=Grid.of(image).orientation,
             structures=segmentation_heads[drawn].structures if drawn else {},
             title=f"{case.case_id}: attention for {answer.attention.class_name} "
             f"({answer.probabilities[answer.attention.class_name]:.0%}){inside}"
             + "".join(f"\ndoubtful {warning}" for warning in prediction.warnings),
             heat=heat,
         )
-        path = folder / f"{case.case_id}_{head}_attention_{name}.png"
-        save_figure(figure, path)
         paths.append(path)
     return paths

@@ -4,11 +4,9 @@ from pathlib import Path
 
 from medweave.data.case import Case
 from medweave.data.study import StudySource
-from medweave.figures.overlay import overlay_figure
-from medweave.figures.page import save_figure
 from medweave.inference.prediction import Prediction
+from medweave.inference.writers.drawing import draw_overlay
 from medweave.inference.writers.words import picture_title
-from medweave.preprocessing.geometry import Grid, to_array
 from medweave.preprocessing.readers.medical import read_channels
 
 
@@ -21,15 +19,5 @@ def write_picture(prediction: Prediction, *, case: Case, source: StudySource, fo
         return []
     entry = next(source.inputs[name] for name in source.inputs if source.has_input(case, name))
     image = read_channels(case.images[entry.image_names[0]], spatial_dims=entry.preprocessor.spatial_dims)[0]
-    grid = Grid.of(image)
-    figure = overlay_figure(
-        to_array(image),
-        None,
-        spacing_mm=grid.spacing_mm,
-        orientation=grid.orientation,
-        structures={},
-        title=picture_title(prediction, case, None),
-    )
     path = folder / f"{case.case_id}_overlay.png"
-    save_figure(figure, path)
-    return [path]
+    return [draw_overlay(path, image, None, structures={}, title=picture_title(prediction, case, None))]

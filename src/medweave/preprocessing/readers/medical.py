@@ -7,7 +7,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from medweave.core.errors import DataError
-from medweave.preprocessing.readers.nifti import verify_nifti
+from medweave.preprocessing.readers.nifti import content_ahead, verify_nifti
 from medweave.preprocessing.readers.raster import (
     RASTER_SUFFIXES,
     SUFFIXES_OF_8_BIT,
@@ -146,17 +146,19 @@ def _read(path: Path) -> sitk.Image:
             return read_plain_png(path)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
-    try:
-        image = reader.Execute()
-    except RuntimeError as error:
-        raise DataError(
-            "image file cannot be read", where=path, got=_reason(error), fix="copy the file again or convert it."
-        ) from error
-    if "complex" in image.GetPixelIDTypeAsString():
-        raise DataError("an image is complex", where=path, wanted="real numbers", fix="convert it to magnitude.")
-    if not reader.HasMetaDataKey("vox_offset"):
-        return without_resolution(image) if is_raster(path) else image
-    return verify_nifti(image, path=path, header={key: reader.GetMetaData(key) for key in reader.GetMetaDataKeys()})
+    with content_ahead(path) as content_of:
+        try:
+            image = reader.Execute()
+        except RuntimeError as error:
+            raise DataError(
+                "image file cannot be read", where=path, got=_reason(error), fix="copy the file again or convert it."
+            ) from error
+        if "complex" in image.GetPixelIDTypeAsString():
+            raise DataError("an image is complex", where=path, wanted="real numbers", fix="convert it to magnitude.")
+        if not reader.HasMetaDataKey("vox_offset"):
+            return without_resolution(image) if is_raster(path) else image
+        header = {key: reader.GetMetaData(key) for key in reader.GetMetaDataKeys()}
+        return verify_nifti(image, path=path, header=header, content_of=content_of)
 
 
 def _reason(error: RuntimeError) -> str:

@@ -1,9 +1,10 @@
 """What ITK hides of a NIfTI file: it reads missing and damaged parts, NaN and infinities as zeros and says nothing."""
 
-import gzip
 import math
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +17,36 @@ from medweave.core.errors import DataError
 #: NIfTI codes of the types that can hold NaN (Cox et al., "NIfTI-1 data format").
 FLOAT_TYPES = {16: "f4", 64: "f8"}
 HEADER_BYTES = 348
+#: That zlib expects a gzip file (zlib manual, inflateInit2).
+GZIP = 31
+
+Content = Callable[[], NDArray[np.uint8]]
 
 
-def verify_nifti(image: sitk.Image, *, path: Path, header: Mapping[str, str]) -> sitk.Image:
+@contextmanager
+def content_ahead(path: Path) -> Iterator[Content]:
+    """Unpack a compressed file in a thread, while ITK reads it for itself; yield what waits for the content.
+
+    What it yields raises a DataError where the compressed content is damaged.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(_content, path).result
+
+
+def verify_nifti(image: sitk.Image, *, path: Path, header: Mapping[str, str], content_of: Content) -> sitk.Image:
     """Check the file's content and return the image with the NaN and infinite values that the file holds.
 
     Args:
         image: The file as ITK reads it.
         path: The file.
         header: Its fields as ITK names them.
+        content_of: Waits for the content of the file.
 
     Raises:
         DataError: The file is truncated, or its compressed content is damaged.
     """
     is_pair = path.suffix in (".hdr", ".img")
-    content = _content(_voxel_file(path) if is_pair else path)
+    content = _content(_voxel_file(path)) if is_pair else content_of()
     start = int(float(header["vox_offset"]))
     voxels = math.prod(max(int(header[f"dim[{axis}]"]), 1) for axis in range(1, int(header["dim[0]"]) + 1))
     end = start + voxels * int(header["bitpix"]) // 8
@@ -59,11 +75,17 @@ def _voxel_file(path: Path) -> Path:
 def _content(path: Path) -> NDArray[np.uint8]:
     if path.suffix != ".gz":
         return np.memmap(path, dtype=np.uint8, mode="r")
+    packed, members = path.read_bytes(), []
     try:
-        with gzip.open(path) as file:  # reading to the end checks the checksum
-            return np.frombuffer(file.read(), dtype=np.uint8)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        while packed:  # a file may have several members; zlib checks the checksum of each
+            unpacker = zlib.decompressobj(GZIP)
+            members.append(unpacker.decompress(packed))
+            if not unpacker.eof:
+                raise EOFError("the compressed content has no end")
+            packed = unpacker.unused_data.lstrip(b"\0")
+    except (EOFError, zlib.error) as error:
         raise DataError("image file is damaged", where=path, got=error, fix="copy the file again.") from error
+    return np.frombuffer(members[0] if len(members) == 1 else b"".join(members), dtype=np.uint8)
 
 
 def _with_gaps(image: sitk.Image, stored: NDArray[np.floating[Any]]) -> sitk.Image:

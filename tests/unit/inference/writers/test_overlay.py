@@ -4,8 +4,8 @@ import pytest
 import SimpleITK as sitk
 
 from medweave.data.case import Case
+from medweave.figures import overlay as figures
 from medweave.inference.prediction import Prediction, SegmentationHeadInfo, SegmentationPrediction
-from medweave.inference.writers import overlay
 from medweave.inference.writers.overlay import OverlayWriter
 from medweave.preprocessing.geometry import Grid, to_image
 
@@ -29,13 +29,13 @@ def _write(folder, *, axes=3):
 @pytest.fixture
 def drawn(monkeypatch):
     """The words that the figure is given."""
-    words, draw = {}, overlay.overlay_figure
+    words, draw = {}, figures.overlay_figure
 
     def overlay_figure(*arrays, **given):
         words.update(given)
         return draw(*arrays, **given)
 
-    monkeypatch.setattr(overlay, "overlay_figure", overlay_figure)
+    monkeypatch.setattr(figures, "overlay_figure", overlay_figure)
     return words
 
 
