@@ -89,6 +89,17 @@ def test_a_make_target_exists(page: str, line: str) -> None:
     assert re.search(rf"^{line.split()[1]}:", makefile, re.M)
 
 
+def test_every_block_says_its_language_and_no_command_hides_in_text() -> None:
+    openings = [
+        (str(page.relative_to(ROOT)), fence)
+        for page in PAGES
+        for fence in re.findall(r"^```.*$", page.read_text(encoding="utf-8"), re.M)[::2]
+    ]
+    known = {f"```{language}" for language in ("sh", "console", "yaml", "python", "text")}
+    assert [opening for opening in openings if opening[1] not in known] == []
+    assert [page for page, block in fenced("text") if re.search(r"^(\$ )?medweave ", block, re.M)] == []
+
+
 def test_other_commands_are_few_and_known() -> None:
     programs = {line.split()[0] for _, line in commands()}
     assert programs <= {"medweave", "make", "pip"}
