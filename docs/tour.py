@@ -70,14 +70,14 @@ TOURS = {
         },
     ),
     "docs/tutorials/cardiac-multitask.md": Tour(
-        kept={"inspect": [("data ", "label maps:"), ("classes", "diagnosis +RV"), ("audit:", None)]},
+        kept={"inspect": [("layout ", "label maps:"), ("classes", "diagnosis +RV"), ("^audit", None)]},
         pictures={
             "s0_curves": "runs/s0/figures/training_curves.png",
             "s0_overlay": "out/s0/*_heart_overlay.png",
         },
     ),
     "docs/tutorials/chest-xray.md": Tour(
-        kept={"inspect": [("data ", "label maps:"), ("classes", "class +Viral"), ("audit:", None)]},
+        kept={"inspect": [("layout ", "label maps:"), ("classes", "class +Viral"), ("^audit", None)]},
         pictures={
             "s1_curves": "runs/s1/figures/training_curves.png",
             "s1_confusion": "runs/s1/evaluation/test/figures/classification_confusion_matrix.png",
@@ -86,7 +86,7 @@ TOURS = {
         },
     ),
     "docs/tutorials/vessel-multimodal.md": Tour(
-        kept={"inspect": [("data ", "images:"), ("classes", "plaque +1"), ("audit:", None)]},
+        kept={"inspect": [("layout ", r"\d$"), ("classes", "plaque +1"), ("^audit", None)]},
         pictures={
             "s2_vessel_wall": "out/inspection/figures/planes_case_0*_vw_mri.png",
             "s2_ct": "out/inspection/figures/planes_case_0*_ct.png",
@@ -94,7 +94,7 @@ TOURS = {
         },
     ),
     "docs/tutorials/heart-unet3d.md": Tour(
-        kept={"inspect": [("data ", "label maps:"), ("structures", "left_atrium"), ("audit:", None)]},
+        kept={"inspect": [("layout ", "label maps:"), ("structures", "left_atrium"), ("^audit", None)]},
         pictures={
             "s3_inspection": "out/inspection/figures/planes_*_image.png",
             "s3_volumes": "out/inspection/figures/volumes.png",
