@@ -32,7 +32,7 @@ def main() -> None:
 
 def pages() -> list[Path]:
     """Return the files that may hold generated parts."""
-    return [*sorted(DOCS.glob("*.md")), DOCS.parent / "README.md"]
+    return [*sorted(DOCS.rglob("*.md")), DOCS.parent / "README.md"]
 
 
 def render(page: str) -> str:

@@ -14,7 +14,7 @@ from medweave.recipes.loader import library_names
 from medweave.recipes.schema import Patches, Recipe, Training
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = [*sorted(DOCS.glob("*.md")), DOCS.parent / "README.md"]
+PAGES = [*sorted(DOCS.rglob("*.md")), DOCS.parent / "README.md"]
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def generate() -> Any:
         sys.path.remove(str(DOCS))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS.parent)))
 def test_a_page_is_as_the_generator_leaves_it(page: Path, generate: Any) -> None:
     text = page.read_text(encoding="utf-8")
     assert text == generate.render(text), "run `python docs/generate.py`"
@@ -49,7 +49,7 @@ def test_an_outdated_part_is_replaced_and_the_rest_is_kept(generate: Any) -> Non
 
 
 def test_every_command_and_option_is_documented() -> None:
-    text = (DOCS / "commands.md").read_text(encoding="utf-8")
+    text = (DOCS / "reference/commands.md").read_text(encoding="utf-8")
     group: Any = get_command(app)
     sections = dict(re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL))
     assert list(sections) == list(COMMANDS)
@@ -62,12 +62,12 @@ def test_every_command_and_option_is_documented() -> None:
 
 @pytest.mark.parametrize("section", [Recipe, Training, Patches])
 def test_every_key_of_a_section_is_documented(section: type) -> None:
-    text = (DOCS / "recipes.md").read_text(encoding="utf-8")
+    text = (DOCS / "reference/recipes.md").read_text(encoding="utf-8")
     assert [key for key in section.model_fields if f"| `{key}` |" not in text] == []
 
 
 def test_values_and_defaults_of_keys_are_in_words() -> None:
-    text = (DOCS / "recipes.md").read_text(encoding="utf-8")
+    text = (DOCS / "reference/recipes.md").read_text(encoding="utf-8")
     assert "| `batch_size` | whole number above 0 | `2` | Patches (or whole cases) in a step. |" in text
     assert "| `test` | number at least 0 and below 1 | `0.15` |" in text
     assert "| `interpolation` | `linear` or `cubic` | `linear` |" in text
@@ -75,7 +75,7 @@ def test_values_and_defaults_of_keys_are_in_words() -> None:
 
 
 def test_every_component_and_library_recipe_is_documented() -> None:
-    text = (DOCS / "recipes.md").read_text(encoding="utf-8")
+    text = (DOCS / "reference/recipes.md").read_text(encoding="utf-8")
     names = [name for registry, _ in REGISTRIES.values() for name in registry.names()] + library_names()
     assert len(names) > 20
     assert [name for name in names if f"| `{name}` |" not in text] == []

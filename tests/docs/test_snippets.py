@@ -15,14 +15,14 @@ from medweave.losses.loss import LOSSES
 from medweave.recipes.loader import library_file, library_names, validate_recipe
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 MAX_PICTURE_BYTES = 300_000
 
 
 def fenced(language: str) -> Iterator[tuple[str, str]]:
     for page in PAGES:
         for block in re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S):
-            yield page.name, block
+            yield str(page.relative_to(ROOT)), block
 
 
 def commands() -> list[tuple[str, str]]:
@@ -31,14 +31,18 @@ def commands() -> list[tuple[str, str]]:
         (page, line.split("#")[0].removeprefix("$ ").strip())
         for language in ("sh", "console")
         for page, block in fenced(language)
-        for line in block.splitlines()
+        for line in re.sub(r"\\\n\s*", "", block).splitlines()
         if language == "sh" or line.startswith("$ ")
     ]
     return [(page, line) for page, line in lines if line]
 
 
 def inline() -> list[tuple[str, str]]:
-    spans = [(page.name, span) for page in PAGES for span in re.findall(r"`(medweave [a-z][^`\n]*)`", page.read_text())]
+    spans = [
+        (str(page.relative_to(ROOT)), span)
+        for page in PAGES
+        for span in re.findall(r"`(medweave [a-z][^`\n]*)`", page.read_text(encoding="utf-8"))
+    ]
     return sorted({(page, span) for page, span in spans if not span.endswith("…")})
 
 
@@ -85,6 +89,17 @@ def test_a_make_target_exists(page: str, line: str) -> None:
     assert re.search(rf"^{line.split()[1]}:", makefile, re.M)
 
 
+def test_every_block_says_its_language_and_no_command_hides_in_text() -> None:
+    openings = [
+        (str(page.relative_to(ROOT)), fence)
+        for page in PAGES
+        for fence in re.findall(r"^```.*$", page.read_text(encoding="utf-8"), re.M)[::2]
+    ]
+    known = {f"```{language}" for language in ("sh", "console", "yaml", "python", "text")}
+    assert [opening for opening in openings if opening[1] not in known] == []
+    assert [page for page, block in fenced("text") if re.search(r"^(\$ )?medweave ", block, re.M)] == []
+
+
 def test_other_commands_are_few_and_known() -> None:
     programs = {line.split()[0] for _, line in commands()}
     assert programs <= {"medweave", "make", "pip"}
@@ -106,7 +121,7 @@ def test_a_python_snippet_runs(page: str, block: str, monkeypatch: pytest.Monkey
     exec(compile(block, page, "exec"), {})  # noqa: S102 -- the snippets are ours
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_and_pictures_lead_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\((?!https?://)([^)#]+)", page.read_text(encoding="utf-8"))
     assert [target for target in targets if not (page.parent / target).exists()] == []
