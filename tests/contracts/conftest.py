@@ -2,8 +2,11 @@
 
 import pytest
 
+from medweave.testing.contract import Contract
+
 
 @pytest.fixture
 def tested_names(request: pytest.FixtureRequest) -> set[str]:
     """Names of the components that the module's classes test."""
-    return {entry.name for entry in vars(request.module).values() if isinstance(entry, type) and hasattr(entry, "name")}
+    classes = [entry for entry in vars(request.module).values() if isinstance(entry, type)]
+    return {entry.name for entry in classes if issubclass(entry, Contract) and hasattr(entry, "name")}

@@ -65,7 +65,7 @@ def schema() -> None:
 
 @app.command()
 def components() -> None:
-    """List every component that a recipe may name, built in or of an installed plug-in, with its defaults."""
+    """List the components that a recipe may name, also of installed plug-ins, and their defaults."""
     for kind, entries in _describe().components().items():
         print(f"{kind}")
         for entry in entries:
