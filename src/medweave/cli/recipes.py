@@ -65,7 +65,7 @@ def schema() -> None:
 
 @app.command()
 def components() -> None:
-    """List the components that a recipe may name, also of installed plug-ins, and their defaults."""
+    """List all components that a recipe may name, with their parameters and defaults."""
     for kind, entries in _describe().components().items():
         print(f"{kind}")
         for entry in entries:
