@@ -1,7 +1,8 @@
 """Fills the generated parts of the documentation: `python docs/generate.py`.
 
 A part stands between `<!-- generated: NAME -->` and `<!-- end -->`. The names are the keys of `PARTS`; what they hold
-comes from the recipe schema, the registered components, the command line and the files in docs/results/.
+comes from the recipe schema, the registered components, the command line, the files in docs/results/ and the example
+of a plug-in.
 """
 
 import re
@@ -18,6 +19,7 @@ from medweave.recipes.loader import json_schema, library_file, library_names
 from medweave.workflows.describe import components
 
 DOCS = Path(__file__).parent
+EXAMPLE = DOCS.parent / "examples" / "plugin"
 BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 HELP_WIDTH = 100
 
@@ -242,6 +244,11 @@ def _score_row(recipe: str, structure: str, dice: Mapping[str, Any], others: tup
     return f"| `{recipe}` | {structure} | {dice['n']} | {interval} | {' | '.join(others)} |"
 
 
+def example(file: str, *, language: str = "python") -> Callable[[], str]:
+    """Return the part that shows a file of the example of a plug-in."""
+    return lambda: f"```{language}\n{(EXAMPLE / file).read_text(encoding='utf-8').rstrip()}\n```"
+
+
 def _yaml(value: Any) -> str:
     if isinstance(value, tuple):
         return f"[{', '.join(map(str, value))}]"
@@ -262,6 +269,13 @@ PARTS: dict[str, Callable[[], str]] = {
     "library": library,
     "commands": commands,
     "measurements": measurements,
+    "example_layout": example("src/medweave_example/paired_files.py"),
+    "example_encoder": example("src/medweave_example/separable.py"),
+    "example_head": example("src/medweave_example/summed_pyramid.py"),
+    "example_loss": example("src/medweave_example/log_cosh_dice.py"),
+    "example_recipe": example("recipe.yaml", language="yaml"),
+    "example_tests": example("tests/test_components.py"),
+    "example_package": example("pyproject.toml", language="toml"),
 }
 
 if __name__ == "__main__":

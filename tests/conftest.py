@@ -8,6 +8,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -35,6 +36,7 @@ from medweave.runs.evaluation_folder import EvaluationFolder
 from medweave.runs.folder import RunFolder
 
 SHARED_DATA = Path(__file__).parents[1] / "../shared/data"
+EXAMPLE_PLUGIN = Path(__file__).parents[1] / "examples/plugin"
 
 # What medweave.inference.backends.torch does before its first convolution; some tests run one before it, and the
 # faulty kernels would then end the whole process.
@@ -97,6 +99,25 @@ def prepare_with() -> Callable[..., None]:
             assert _call(patch, arguments) == 0, arguments
 
     return run
+
+
+@contextmanager
+def _example_plugin() -> Iterator[Path]:
+    from medweave.building.check import REGISTRIES
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(EXAMPLE_PLUGIN / "src")
+        for registry, _ in REGISTRIES.values():
+            patch.setattr(registry, "_components", {name: registry.get(name) for name in registry.names()})
+        yield EXAMPLE_PLUGIN
+    for name in [name for name in sys.modules if name.partition(".")[0] == "medweave_example"]:
+        del sys.modules[name]
+
+
+@pytest.fixture(scope="session")
+def example_plugin() -> Callable[[], AbstractContextManager[Path]]:
+    """Let Python find the modules of examples/plugin; what they register goes when the context ends."""
+    return _example_plugin
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -11,7 +11,6 @@ from typer.main import get_command
 
 from medweave.building.check import complete_recipe
 from medweave.cli.main import app
-from medweave.losses.loss import LOSSES
 from medweave.recipes.loader import library_file, library_names, validate_recipe
 
 ROOT = Path(__file__).parents[2]
@@ -106,19 +105,19 @@ def test_other_commands_are_few_and_known() -> None:
 
 
 @pytest.mark.parametrize(("page", "block"), list(fenced("yaml")))
-def test_a_yaml_snippet_is_a_recipe_or_a_part_of_one(page: str, block: str) -> None:
+def test_a_yaml_snippet_is_a_recipe_or_a_part_of_one(page: str, block: str, example_plugin: Any) -> None:
     content = yaml.safe_load(block)
     if "model" not in content:
         heart = yaml.safe_load(library_file("heart").read_text(encoding="utf-8"))
         content = heart | content | {"data": heart["data"] | content.get("data", {})}
-    assert complete_recipe(validate_recipe(content, page), page).model.encoders
+    with example_plugin():
+        assert complete_recipe(validate_recipe(content, page), page).model.encoders
 
 
 @pytest.mark.parametrize(("page", "block"), list(fenced("python")))
-def test_a_python_snippet_runs(page: str, block: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    known = {name: LOSSES.get(name) for name in LOSSES.names()}
-    monkeypatch.setattr(LOSSES, "_components", known)  # what the snippet registers goes with the test
-    exec(compile(block, page, "exec"), {})  # noqa: S102 -- the snippets are ours
+def test_a_python_snippet_runs(page: str, block: str, example_plugin: Any) -> None:
+    with example_plugin():  # what the snippet registers goes with the test
+        exec(compile(block, page, "exec"), {})  # noqa: S102 -- the snippets are ours
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

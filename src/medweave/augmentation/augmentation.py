@@ -42,6 +42,7 @@ class SampleKeys:
 #: A factory takes the sample's keys and its own keyword arguments and returns a MONAI dictionary transform.
 AugmentationFactory = Callable[..., Transform]
 AUGMENTATIONS: Registry[AugmentationFactory] = Registry("augmentation", home="medweave.augmentation")
+"""Random transforms by name."""
 
 
 class AugmentationPipeline:

@@ -88,7 +88,8 @@ def complete_recipe(recipe: Recipe, source: object) -> Recipe:
         source: Its file or name, for the message.
 
     Returns:
-        The recipe with every component's parameters complete.
+        The recipe with every component's parameters complete, and under `plugins` also the modules of the installed
+        plug-ins that it takes components from, so that its run says what it needs.
 
     Raises:
         RecipeError: Components are unknown, have wrong parameters or do not fit together; all problems are listed.
@@ -109,7 +110,7 @@ def _component_problems(content: Mapping[str, Any]) -> list[str]:
     """Return what is wrong with each component that the content of a recipe names, be the rest valid or not."""
     plugins = content.get("plugins") or ()
     if isinstance(plugins, list | tuple) and all(isinstance(name, str) for name in plugins):
-        load_plugins(list(plugins))
+        load_plugins(plugins)
     problems = []
     for place, kind in PLACES.items():
         registry, given = REGISTRIES[kind]
@@ -230,6 +231,20 @@ def _sample_sizes(recipe: Recipe) -> dict[str, tuple[int, ...] | None]:
     return {name: (part.size_voxels or part.resize_voxels) if part else None for name, part in sections.items()}
 
 
+def _plugins(recipe: Recipe) -> tuple[str, ...]:
+    """Return the plug-ins that a recipe names, and the modules of others that its components come from."""
+    content = recipe.model_dump()
+    modules = {
+        REGISTRIES[kind][0].plugin_module(component.name)
+        for place, kind in PLACES.items()
+        for _, component in _components_at(content, place)
+    }
+    # What a notebook registers is in no module that another program could import.
+    known = (*recipe.plugins, "__main__")
+    further = [name for name in modules if name and not any(f"{name}.".startswith(f"{parent}.") for parent in known)]
+    return (*recipe.plugins, *sorted(further))
+
+
 def _completed(recipe: Recipe) -> Recipe:
     def full(component: Component, kind: str) -> Component:
         registry, given = REGISTRIES[kind]
@@ -248,6 +263,7 @@ def _completed(recipe: Recipe) -> Recipe:
     )
     return recipe.model_copy(
         update={
+            "plugins": _plugins(recipe),
             "data": recipe.data.model_copy(update={"layout": full(recipe.data.layout, "layouts")}),
             "model": model,
             "losses": all_full(recipe.losses, "losses"),

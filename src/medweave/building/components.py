@@ -83,10 +83,21 @@ def parameter_table(component: Callable_, *, given: Collection[str]) -> Mapping[
 def _parameters_model(component: Callable_, given: frozenset[str]) -> type[BaseModel]:
     function = component.__init__ if inspect.isclass(component) else component
     hints = get_type_hints(function, include_extras=True)
-    fields: dict[str, Any] = {
-        name: (hints[name], ... if parameter.default is inspect.Parameter.empty else parameter.default)
+    parameters = {
+        name: parameter
         for name, parameter in inspect.signature(function).parameters.items()
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY and name not in given
+    }
+    untyped = [name for name in parameters if name not in hints]
+    if untyped:
+        raise UsageError(
+            f"{component.__module__}.{component.__qualname__} has parameters without a type",
+            got=", ".join(untyped),
+            fix="annotate them, so that a recipe's values can be checked.",
+        )
+    fields: dict[str, Any] = {
+        name: (hints[name], ... if parameter.default is inspect.Parameter.empty else parameter.default)
+        for name, parameter in parameters.items()
     }
     model: type[BaseModel] = create_model(
         f"{component.__name__}Parameters", __config__=ConfigDict(extra="forbid"), **fields

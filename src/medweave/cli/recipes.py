@@ -65,9 +65,10 @@ def schema() -> None:
 
 @app.command()
 def components() -> None:
-    """List every component that a recipe may name, with its parameters and their defaults."""
+    """List all components that a recipe may name, with their parameters and defaults."""
     for kind, entries in _describe().components().items():
         print(f"{kind}")
         for entry in entries:
             parameters = ", ".join(f"{name}={value}" for name, value in entry.parameters.items())
-            print(f"  {entry.name:20} {entry.summary}\n{'':23}{parameters or 'no parameters'}")
+            origin = f" (plug-in {entry.plugin})" if entry.plugin else ""
+            print(f"  {entry.name:20} {entry.summary}{origin}\n{'':23}{parameters or 'no parameters'}")

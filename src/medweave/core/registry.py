@@ -1,19 +1,27 @@
 """Named components: a recipe says a name, a registry answers with the class or function.
 
-A registry imports its home package (and thereby the built-in components) at the first look-up, so that
-`medweave --help` and the recipe schema never import PyTorch.
+A registry imports its home package (and thereby the built-in components) and the installed plug-ins at the first
+look-up, so that `medweave --help` and the recipe schema never import PyTorch.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from pkgutil import walk_packages
 from typing import Any, Generic, TypeVar
 
-from medweave.core.errors import UsageError, did_you_mean
+from medweave.core.errors import MedweaveError, UsageError, did_you_mean
+from medweave.core.logging import get_logger
+from medweave.core.optional import EXTRAS
+
+#: Entry points of installed packages whose modules register components.
+ENTRY_POINTS = "medweave.plugins"
 
 Component = Callable[..., Any]
 ComponentT = TypeVar("ComponentT", bound=Component)
+
+logger = get_logger(__name__)
 
 
 class Registry(Generic[ComponentT]):
@@ -63,11 +71,22 @@ class Registry(Generic[ComponentT]):
         """
         self._load()
         if name not in self._components:
+            lacking = [f"plug-in {module} needs {package}" for module, package in load_installed_plugins().items()]
             raise UsageError(
                 f"unknown {self.kind} {name!r}.{did_you_mean(name, self._components)}",
                 wanted=f"one of {', '.join(self.names())}",
+                fix=f"{'; '.join(lacking)}, which is not installed." if lacking else None,
             )
         return self._components[name]
+
+    def plugin_module(self, name: str) -> str | None:
+        """Return the module that a component of a plug-in comes from, None for a built-in one.
+
+        Raises:
+            UsageError: No component has that name.
+        """
+        module = self.get(name).__module__
+        return None if module.partition(".")[0] == self.home.partition(".")[0] else module
 
     def _load(self) -> None:
         if self._is_loaded:
@@ -76,27 +95,58 @@ class Registry(Generic[ComponentT]):
         package = import_module(self.home)
         for module in walk_packages(package.__path__, prefix=f"{self.home}."):
             import_module(module.name)
+        load_installed_plugins()
 
 
 def _origin(component: Component) -> str:
     return f"{component.__module__}.{component.__qualname__}"
 
 
-def load_plugins(modules: list[str]) -> None:
+def load_plugins(modules: Iterable[str]) -> None:
     """Import plug-in modules so that they register their components.
 
     Args:
-        modules: Module names from a recipe's `plugins`; installed entry points of the group
-            `medweave.plugins` are imported as well.
+        modules: Module names from a recipe's `plugins`.
 
     Raises:
-        UsageError: A module cannot be imported.
+        UsageError: A module cannot be imported, or registers a name that is taken.
     """
-    installed = [entry_point.module for entry_point in entry_points(group="medweave.plugins")]
-    for name in [*installed, *modules]:
+    for name in modules:
+        _import_plugin(name, fix="install it, put its folder on PYTHONPATH, or correct `plugins`.")
+
+
+@cache
+def load_installed_plugins() -> Mapping[str, str]:
+    """Import the modules of all entry points of the group `medweave.plugins`, once.
+
+    Returns:
+        The package that is missing, by plug-in module, where it is one of medweave's extras: an installation that only
+        predicts has no use for an encoder, and no PyTorch to import it with.
+
+    Raises:
+        UsageError: A module cannot be imported for another reason, or registers a name that is taken.
+    """
+    lacking = {}
+    for entry_point in entry_points(group=ENTRY_POINTS):
+        package = entry_point.dist.name if entry_point.dist else entry_point.name
         try:
-            import_module(name)
-        except ImportError as error:
-            raise UsageError(
-                f"plug-in module {name!r} cannot be imported", got=error, fix="install it or correct `plugins`."
-            ) from error
+            _import_plugin(entry_point.module, fix=f"upgrade or uninstall the package {package}.")
+        except UsageError as error:
+            missing = getattr(error.__cause__, "name", None)
+            if not isinstance(error.__cause__, ModuleNotFoundError) or missing not in EXTRAS:
+                raise
+            logger.info("plug-in %s is left out: %s is not installed", entry_point.module, missing)
+            lacking[entry_point.module] = str(missing)
+    return lacking
+
+
+def _import_plugin(name: str, *, fix: str) -> None:
+    try:
+        import_module(name)
+    except MedweaveError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise UsageError(
+            f"plug-in module {name!r} cannot be imported", got=f"{type(error).__name__}: {reason}", fix=fix
+        ) from error

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from medweave.data.layouts.layout import LAYOUTS
 from medweave.inference.bundle import BundleFolder
 from medweave.inference.bundle_description import (
     BundleDescription,
@@ -10,6 +11,7 @@ from medweave.inference.bundle_description import (
     TrainingFacts,
 )
 from medweave.inference.predictor import Predictor
+from medweave.measurements.measurement import MEASUREMENTS
 from medweave.recipes.schema import Recipe
 from medweave.runs.manifest import describe_environment, now
 
@@ -34,6 +36,9 @@ def describe_bundle(
         cases: Number of cases of each part of the split.
     """
     answers = predictor.measuring.answers if predictor.measuring else {}
+    plugins = {LAYOUTS.plugin_module(recipe.data.layout.name)}
+    if recipe.measurements:
+        plugins.add(MEASUREMENTS.plugin_module(recipe.measurements.name))
     return BundleDescription(
         name=recipe.name,
         created=now(),
@@ -43,6 +48,7 @@ def describe_bundle(
             **{name: manifest.get(name) for name in ("data_hash", "recipe_hash", "versions", "git_commit", "finished")},
         ),
         network=network,
+        plugins=tuple(sorted(module for module in plugins if module)),
         layout=recipe.data.layout,
         inputs=dict(predictor.source.inputs),
         window=predictor.window,

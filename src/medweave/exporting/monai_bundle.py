@@ -115,7 +115,7 @@ def _inference() -> dict[str, Any]:
         "dataset_dir": "$@medweave_bundle / 'golden' / 'input'",
         "output_dir": "predictions",
         "recipe": {
-            "_target_": "medweave.recipes.loader.load_recipe",
+            "_target_": "medweave.building.check.read_recipe",
             "source": "$pathlib.Path(@bundle_root) / 'configs' / 'recipe.yaml'",
         },
         "network_def": {"_target_": "medweave.building.model.build_model", "recipe": "@recipe"},

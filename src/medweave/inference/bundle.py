@@ -8,6 +8,7 @@ from medweave.building.components import build_component
 from medweave.core.errors import DataError, RunError
 from medweave.core.files import file_sha256, read_json
 from medweave.core.optional import import_optional
+from medweave.core.registry import load_plugins
 from medweave.data.study import SegmentationSource, StudySource
 from medweave.inference.backends.backend import Backend
 from medweave.inference.backends.provider import Provider
@@ -119,9 +120,11 @@ def load_bundle(path: Path, *, provider: Provider = "cpu") -> Predictor:
 
     Raises:
         RunError: The bundle is damaged or of a newer version.
+        UsageError: A plug-in of the bundle cannot be imported.
         DependencyError: ONNX Runtime or the provider is not installed.
     """
     description = read_bundle(path)
+    load_plugins(description.plugins)
     folder = BundleFolder(path)
     source = StudySource(
         description.inputs,

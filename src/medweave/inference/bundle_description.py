@@ -81,6 +81,8 @@ class BundleDescription(Section):
     """What the networks were trained on."""
     network: NetworkDescription
     """The networks."""
+    plugins: tuple[str, ...] = ()
+    """Modules that register the layout or the measurements, where these are not medweave's own."""
     layout: Component
     """How the data of the study were arranged."""
     inputs: dict[str, InputSource]

@@ -53,6 +53,7 @@ class ClassificationLoss(nn.Module):
 
 
 LOSSES: Registry[type[SegmentationLoss] | type[ClassificationLoss]] = Registry("loss", home="medweave.losses")
+"""Losses of segmentations and of classes by name."""
 
 
 def expand_labels(label_map: Tensor, *, structures: int, activation: Activation) -> Tensor:

@@ -24,6 +24,7 @@ Candidate = Literal["logistic_regression", "linear_discriminant", "random_forest
 MEASUREMENT_CLASSIFIERS: Registry[Callable[..., MeasurementClassifier]] = Registry(
     "classifier of measurements", home="medweave.measurement_classifiers"
 )
+"""Fits of classifiers of measurements by name."""
 
 #: Least probability that counts in a log loss, so that one sure error does not decide alone.
 LEAST_PROBABILITY = 1e-3

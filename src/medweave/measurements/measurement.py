@@ -92,3 +92,4 @@ def measurement_label(name: str) -> str:
 
 
 MEASUREMENTS: Registry[type[Measurements]] = Registry("set of measurements", home="medweave.measurements")
+"""Sets of measurements by name."""

@@ -112,6 +112,7 @@ class MaskMetric:
 
 
 METRICS: Registry[MaskMetric] = Registry("metric", home="medweave.metrics")
+"""Metrics of a pair of masks by name."""
 
 
 def mask_metric(

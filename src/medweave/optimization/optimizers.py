@@ -8,6 +8,7 @@ from medweave.core.registry import Registry
 
 OptimizerFactory = Callable[..., optim.Optimizer]
 OPTIMIZERS: Registry[OptimizerFactory] = Registry("optimizer", home="medweave.optimization")
+"""Optimizers by name."""
 
 
 @OPTIMIZERS.register("adam")

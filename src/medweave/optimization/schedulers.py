@@ -26,6 +26,7 @@ class Course:
 
 SchedulerFactory = Callable[..., LRScheduler]
 SCHEDULERS: Registry[SchedulerFactory] = Registry("scheduler", home="medweave.optimization")
+"""Learning-rate schedules by name."""
 
 
 @SCHEDULERS.register("constant")

@@ -40,11 +40,19 @@ class NetworkDescription:
 
 @dataclass(frozen=True)
 class ComponentDescription:
-    """A registered component: name, what it is, and the defaults of its parameters."""
+    """A registered component.
+
+    Attributes:
+        name: That a recipe gives.
+        summary: What it is.
+        parameters: Default of each parameter.
+        plugin: Module of the plug-in that it comes from, None where it is built in.
+    """
 
     name: str
     summary: str
     parameters: Mapping[str, Any]
+    plugin: str | None = None
 
 
 def run(recipe_source: str | Path) -> NetworkDescription:
@@ -85,6 +93,7 @@ def components() -> dict[str, list[ComponentDescription]]:
                 name,
                 (inspect.getdoc(registry.get(name)) or "").split("\n")[0],
                 parameter_table(registry.get(name), given=given),
+                registry.plugin_module(name),
             )
             for name in registry.names()
         ]

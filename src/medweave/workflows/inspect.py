@@ -131,7 +131,7 @@ def _description(layout: str | None, recipe_source: str | Path | None) -> tuple[
     if recipe_source is None:
         return Component(name=layout or "auto"), {}
     recipe = load_recipe(recipe_source)
-    load_plugins(list(recipe.plugins))
+    load_plugins(recipe.plugins)
     return Component(name=layout) if layout else recipe.data.layout, image_dims(recipe)
 
 

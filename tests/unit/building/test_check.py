@@ -1,3 +1,5 @@
+from importlib import import_module
+
 import pytest
 
 from medweave.building.check import REGISTRIES, complete_recipe, read_recipe
@@ -222,3 +224,18 @@ def test_plugin_that_is_absent_is_wrong_usage() -> None:
 def test_every_kind_of_component_has_some() -> None:
     assert len(REGISTRIES) >= 8
     assert all(registry.names() for registry, _ in REGISTRIES.values())
+
+
+@pytest.mark.parametrize(
+    ("named", "kept"),
+    [
+        ("[]", ("medweave_example.separable",)),
+        ("[medweave_example]", ("medweave_example",)),
+        ("[colorsys]", ("colorsys", "medweave_example.separable")),
+    ],
+)
+def test_the_complete_recipe_names_the_plugins_that_it_needs(named, kept, example_plugin) -> None:
+    with example_plugin():
+        import_module("medweave_example.separable")  # as an installed plug-in would be
+        overrides = ["model.encoders.mri=separable", "model.heads.heart=unet_decoder", f"plugins={named}"]
+        assert complete_recipe(load_recipe("heart", overrides), "heart").plugins == kept

@@ -70,6 +70,12 @@ def test_unknown_name_is_a_line_with_a_suggestion(registry) -> None:
     )
 
 
+def test_a_component_without_types_is_refused_by_its_name(registry) -> None:
+    (line,) = problems(registry, name="function")
+    assert line.startswith("model.block.name: ")
+    assert "<lambda> has parameters without a type: got scale. Fix: annotate them" in line
+
+
 def test_parameters_are_completed_and_converted(registry) -> None:
     component = Component(name="block", width="3", sizes=[4, 5], weight=2)
     expected = {"width": 3, "kind": "plain", "dropout": 0.1, "sizes": (4, 5)}

@@ -1,7 +1,9 @@
 import json
+import re
 import resource
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 
@@ -76,3 +78,15 @@ def test_components_show_their_defaults(medweave) -> None:
     assert "\n  adam                 Adam (Kingma & Ba, ICLR 2015), optionally with AMSGrad" in text
     assert f"\n{'':23}lr=0.0001, weight_decay=0.0, amsgrad=False\n" in text
     assert f"\n{'':23}no parameters\n" in text
+
+
+def test_components_of_plug_ins_say_where_they_come_from(medweave, example_plugin) -> None:
+    with example_plugin():
+        import_module("medweave_example.separable")
+        text = medweave("recipes", "components").stdout
+    assert re.search(
+        r"^  separable            Depthwise .* between the levels\. \(plug-in medweave_example\.separable\)$",
+        text,
+        re.M,
+    )
+    assert text.count("(plug-in ") == 1

@@ -1,12 +1,11 @@
 import sys
-from collections.abc import Iterator
-from importlib.metadata import EntryPoint
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from medweave.core.errors import UsageError
-from medweave.core.registry import Registry, load_plugins
+from medweave.core.registry import Registry, load_installed_plugins, load_plugins
 
 
 @pytest.fixture
@@ -72,14 +71,86 @@ def test_plug_in_module_is_imported_and_registers(
     assert _registry(package).names() == ["cat", "emu"]
 
 
-def test_installed_plug_in_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
-    installed = EntryPoint(name="mine", value="colorsys:rgb_to_hsv", group="medweave.plugins")
-    monkeypatch.setattr("medweave.core.registry.entry_points", lambda group: [installed] * (group == installed.group))
-    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
-    load_plugins([])
-    assert "colorsys" in sys.modules
+def test_a_plug_in_under_a_built_in_name_is_refused_with_both_modules(
+    package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my_cats.py").write_text("from animals import ANIMALS\n\n@ANIMALS.register('cat')\nclass Tom: ...\n")
+    names = r"two animals are called 'cat': got (my_cats\.Tom and animals\.pets\.cat\.Cat|animals\..* and my_cats\.Tom)"
+    load_plugins(["my_cats"])
+    monkeypatch.delitem(sys.modules, "my_cats")
+    with pytest.raises(UsageError, match=names):
+        _registry(package).names()
+
+
+@pytest.mark.parametrize(
+    ("content", "got"),
+    [
+        ("import no_such_package", "ModuleNotFoundError: No module named 'no_such_package'"),
+        ("def (", "SyntaxError: invalid syntax"),
+        ("raise ValueError('a\\nb')", "ValueError: a b"),
+    ],
+)
+def test_a_plug_in_that_fails_is_reported_in_one_line(content, got, tmp_path, monkeypatch) -> None:
+    (tmp_path / "broken_plugin.py").write_text(content)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UsageError, match="plug-in module 'broken_plugin' cannot be imported") as caught:
+        load_plugins(["broken_plugin"])
+    assert caught.value.got.startswith(got)
+    assert "\n" not in str(caught.value)
 
 
 def test_plug_in_module_that_is_absent_is_reported() -> None:
-    with pytest.raises(UsageError, match=r"plug-in module 'no_such_module' cannot be imported: got No module named"):
+    with pytest.raises(UsageError, match=r"'no_such_module' cannot be imported: got .*Fix: install it, put its folder"):
         load_plugins(["no_such_module"])
+
+
+def test_a_registry_tells_which_components_are_of_plug_ins(package: str) -> None:
+    registry = _registry(package)
+    registry.register("dog")(type("Dog", (), {"__module__": "kennel.dogs"}))
+    assert registry.plugin_module("cat") is None
+    assert registry.plugin_module("dog") == "kennel.dogs"
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Install a distribution `zoo` whose entry point of medweave is the module `zoo_plugin` of some content."""
+
+    def write(content: str) -> None:
+        (tmp_path / "zoo-1.dist-info").mkdir()
+        (tmp_path / "zoo-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: zoo\nVersion: 1\n")
+        (tmp_path / "zoo-1.dist-info" / "entry_points.txt").write_text("[medweave.plugins]\nanimals = zoo_plugin\n")
+        (tmp_path / "zoo_plugin.py").write_text(content)
+        monkeypatch.syspath_prepend(tmp_path)
+
+    load_installed_plugins.cache_clear()
+    yield write
+    load_installed_plugins.cache_clear()
+    sys.modules.pop("zoo_plugin", None)
+
+
+def test_an_installed_plug_in_is_found_at_the_first_look_up(package: str, install: Callable[[str], None]) -> None:
+    install("from animals import ANIMALS\n\n@ANIMALS.register('emu')\ndef emu() -> None: ...\n")
+    registry = _registry(package)
+    assert registry.names() == ["cat", "emu"]
+    assert registry.plugin_module("emu") == "zoo_plugin"
+
+
+def test_an_installed_plug_in_that_fails_is_reported_with_its_package(
+    package: str, install: Callable[[str], None]
+) -> None:
+    install("import no_such_package")
+    with pytest.raises(
+        UsageError, match=r"'zoo_plugin' cannot be imported: .*Fix: upgrade or uninstall the package zoo"
+    ):
+        _registry(package).names()
+
+
+def test_an_installed_plug_in_that_lacks_pytorch_is_left_out_until_it_may_be_meant(
+    package: str, install: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install("import torch")
+    monkeypatch.setitem(sys.modules, "torch", None)
+    registry = _registry(package)
+    assert registry.names() == ["cat"]
+    with pytest.raises(UsageError, match=r"unknown animal 'emu'.*Fix: plug-in zoo_plugin needs torch, which is not"):
+        registry.get("emu")

@@ -1,8 +1,11 @@
 import json
 
+from medweave.data.layouts.layout import LAYOUTS
 from medweave.exporting.description import describe_bundle
 from medweave.inference.bundle import BundleFolder
 from medweave.inference.bundle_description import BundleDescription, NetworkDescription
+from medweave.measurements.measurement import MEASUREMENTS
+from medweave.recipes.section import Component
 
 MANIFEST = {"data_hash": "d" * 64, "recipe_hash": "r" * 64, "versions": {"torch": "2"}, "git_commit": None, "seed": 1}
 NETWORK = NetworkDescription(
@@ -28,3 +31,18 @@ def test_a_description_holds_all_that_the_predictor_knows(predictor, recipe, tmp
     assert again.layout == recipe.data.layout
     assert (again.training.data_hash, again.training.finished) == ("d" * 64, None)
     assert (again.measurements, again.measured_heads, again.files) == (None, {}, {})
+
+
+def test_a_description_names_the_plug_ins_of_layout_and_measurements(predictor, recipe, tmp_path, monkeypatch):
+    made = {"network": NETWORK, "manifest": MANIFEST, "cases": {"train": 4}}
+    assert describe_bundle(predictor, recipe, BundleFolder(tmp_path), **made).plugins == ()
+    monkeypatch.setitem(LAYOUTS._components, "mine", type("Mine", (), {"__module__": "my_layouts"}))
+    monkeypatch.setitem(MEASUREMENTS._components, "mine", type("Mine", (), {"__module__": "my_measurements"}))
+    of_plugins = recipe.model_copy(
+        update={
+            "data": recipe.data.model_copy(update={"layout": Component(name="mine")}),
+            "measurements": Component(name="mine"),
+        }
+    )
+    found = describe_bundle(predictor, of_plugins, BundleFolder(tmp_path), **made)
+    assert found.plugins == ("my_layouts", "my_measurements")

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from medweave.core.errors import RunError
+from medweave.core.errors import RunError, UsageError
 from medweave.inference.bundle import is_bundle, load_bundle, read_bundle, read_description
 from medweave.preprocessing.geometry import to_array
 
@@ -97,3 +97,9 @@ def test_onnx_runtime_begins_no_session_of_telemetry(bundle, tmp_path):
     subprocess.run([sys.executable, "-c", program], check=True, env=environment)
     # Its reporter keeps the name of its session here.
     assert not (tmp_path / "temporary" / ".ses").exists()
+
+
+def test_a_bundle_whose_plug_in_is_absent_is_refused(bundle, reseal):
+    reseal(bundle, read_description(bundle.path).model_copy(update={"plugins": ("no_such_plugin",)}))
+    with pytest.raises(UsageError, match="plug-in module 'no_such_plugin' cannot be imported"):
+        load_bundle(bundle.path)

@@ -32,6 +32,7 @@ class Layout(Protocol):
 
 
 LAYOUTS: Registry[type[Layout]] = Registry("layout", home="medweave.data.layouts")
+"""Layouts by name."""
 
 
 @LAYOUTS.register("auto")

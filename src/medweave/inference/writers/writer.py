@@ -19,3 +19,4 @@ class Writer(Protocol):
 
 
 WRITERS: Registry[type[Writer]] = Registry("writer", home="medweave.inference.writers")
+"""Writers of predictions by name."""

@@ -74,3 +74,4 @@ def run_stages(stages: nn.ModuleList, image: Tensor) -> list[Tensor]:
 
 
 ENCODERS: Registry[type[Encoder]] = Registry("encoder", home="medweave.models.encoders")
+"""Encoders by name."""

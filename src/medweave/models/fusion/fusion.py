@@ -32,6 +32,7 @@ class Fusion(nn.Module):
 
 
 FUSIONS: Registry[type[Fusion]] = Registry("fusion", home="medweave.models.fusion")
+"""Fusions by name."""
 
 ModalityDropout = Annotated[float, Field(ge=0, lt=1)]
 

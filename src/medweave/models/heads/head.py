@@ -49,3 +49,4 @@ class ClassificationHead(nn.Module):
 
 
 HEADS: Registry[type[SegmentationHead] | type[ClassificationHead]] = Registry("head", home="medweave.models.heads")
+"""Segmentation and classification heads by name."""
