@@ -87,7 +87,7 @@ def test_a_make_target_exists(page: str, line: str) -> None:
 
 def test_other_commands_are_few_and_known() -> None:
     programs = {line.split()[0] for _, line in commands()}
-    assert programs <= {"medweave", "make", "pip"}
+    assert programs <= {"medweave", "make", "pip", "jupyter"}
 
 
 @pytest.mark.parametrize(("page", "block"), list(fenced("yaml")))
