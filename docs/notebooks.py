@@ -1,4 +1,4 @@
-"""Executes the notebooks on phantoms and keeps their pictures: `python docs/notebooks.py`, some minutes on two cores.
+"""Executes the notebooks on phantoms and keeps their pictures: `python docs/notebooks.py [NAME …]`, some minutes.
 
 Each picture of docs/notebooks.md is an output of a cell, which `PICTURES` names.
 """
@@ -6,6 +6,7 @@ Each picture of docs/notebooks.md is an output of a cell, which `PICTURES` names
 import base64
 import io
 import os
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,25 +25,24 @@ IMAGES = ROOT / "docs" / "images"
 PICTURES = {
     "notebook_histograms": ("explore_data", "histograms", -1),
     "notebook_slices": ("explore_data", "slices", 0),
-    "notebook_curves": ("train_one_epoch", "curves", 0),
     "notebook_batch": ("train_one_epoch", "batch", 0),
     "notebook_panels": ("inspect_results", "panels", 0),
     "notebook_probability": ("inspect_results", "probability", 0),
     "notebook_sure": ("predict_and_view", "sure", 0),
 }
-#: What is changed in a notebook, for its pictures.
-PARAMETERS: Mapping[str, Mapping[str, object]] = {"train_one_epoch": {"EPOCHS": 12}}
 PICTURE_WIDTH = 1200
 TIMEOUT_S = 1200
 WIDGET, WIDGETS = "application/vnd.jupyter.widget-view+json", "application/vnd.jupyter.widget-state+json"
 
 
 def main() -> None:
-    """Execute every notebook and rewrite its pictures."""
+    """Execute the notebooks that are named, or all, and rewrite their pictures."""
     for path in notebooks():
+        if sys.argv[1:] and path.stem not in sys.argv[1:]:
+            continue
         print(path.name, flush=True)  # noqa: T201 -- a script
         with tempfile.TemporaryDirectory() as work:
-            executed = execute(path, PARAMETERS.get(path.stem, {}), work=Path(work))
+            executed = execute(path, {}, work=Path(work))
         for name, (stem, cell, position) in PICTURES.items():
             if stem == path.stem:
                 keep(pictures(executed, cell)[position], IMAGES / f"{name}.png")
