@@ -101,7 +101,7 @@ def test_every_block_says_its_language_and_no_command_hides_in_text() -> None:
 
 def test_other_commands_are_few_and_known() -> None:
     programs = {line.split()[0] for _, line in commands()}
-    assert programs <= {"medweave", "make", "pip"}
+    assert programs <= {"medweave", "make", "pip", "jupyter"}
 
 
 @pytest.mark.parametrize(("page", "block"), list(fenced("yaml")))

@@ -103,17 +103,35 @@ def _lay_heat(axes: Axes, plane: Plane) -> None:
     )
 
 
+def outline(axes: Axes, mask: NDArray[np.bool_], *, colour: str, style: str) -> None:
+    """Draw the outline of a mask (rows, columns), if it holds anything, and show the whole plane.
+
+    Args:
+        axes: Where the image is shown.
+        mask: True inside.
+        colour: Of the line.
+        style: "solid" or "dashed".
+    """
+    rows, columns = mask.shape
+    if mask.any():
+        # A frame of background closes the outlines of structures that touch the border.
+        framed = np.pad(mask, 1).astype(float)
+        axes.contour(
+            np.arange(-1, columns + 1),
+            np.arange(-1, rows + 1),
+            framed,
+            levels=[0.5],
+            colors=[colour],
+            linewidths=1.4,
+            linestyles=style,
+        )
+    axes.set_xlim(-0.5, columns - 0.5)
+    axes.set_ylim(rows - 0.5, -0.5)
+
+
 def _outline(axes: Axes, labels: NDArray[np.uint8], structures: Mapping[str, int], *, style: str) -> None:
-    # A frame of background closes the outlines of structures that touch the border.
-    framed = np.pad(labels, 1)
-    rows, columns = (np.arange(-1, size + 1) for size in labels.shape)
     for position, value in enumerate(structures.values()):
-        if (labels == value).any():
-            mask = (framed == value).astype(float)
-            colours = [structure_colour(position)]
-            axes.contour(columns, rows, mask, levels=[0.5], colors=colours, linewidths=1.4, linestyles=style)
-    axes.set_xlim(-0.5, labels.shape[1] - 0.5)
-    axes.set_ylim(labels.shape[0] - 0.5, -0.5)
+        outline(axes, labels == value, colour=structure_colour(position), style=style)
 
 
 def _label_edges(axes: Axes, plane: Plane) -> None:

@@ -97,6 +97,25 @@ def orthogonal_planes(
     return planes
 
 
+def plane_across(
+    array: NDArray[Any], axis: int, index: int, *, spacing_mm: Sequence[float], orientation: str | None = None
+) -> Plane:
+    """Cut a volume across one axis; a 2D image is its own plane, whatever the axis and the index.
+
+    Args:
+        array: Voxels (x, y[, z]).
+        axis: Of the array, the one that the plane cuts.
+        index: Voxel position along it.
+        spacing_mm: Of each axis.
+        orientation: As for `orthogonal_planes`.
+    """
+    centre = list(middle_voxel(array.shape))
+    if array.ndim == 3:
+        centre[axis] = index
+    planes = orthogonal_planes(array, centre, spacing_mm=spacing_mm, orientation=orientation)
+    return planes[2 - axis] if array.ndim == 3 else planes[0]
+
+
 def middle_voxel(shape: Sequence[int]) -> tuple[int, ...]:
     """Return the voxel in the middle of a volume."""
     return tuple(size // 2 for size in shape)

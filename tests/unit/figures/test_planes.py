@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from medweave.figures.planes import display_window, mask_centre, middle_voxel, orthogonal_planes
+from medweave.figures.planes import display_window, mask_centre, middle_voxel, orthogonal_planes, plane_across
 from medweave.preprocessing.geometry import to_array
 
 VOLUME = np.arange(2 * 3 * 4).reshape(2, 3, 4)
@@ -42,6 +42,19 @@ def test_an_image_is_its_own_plane() -> None:
     (plane,) = orthogonal_planes(image, (0, 0), spacing_mm=(0.5, 1.0), orientation="LPS")
     np.testing.assert_array_equal(plane.values, image.T)
     assert (plane.extent_mm, plane.name, plane.left) == ((1.0, 3.0), "", "")
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_plane_across_an_axis_holds_the_voxels_at_its_index(axis: int) -> None:
+    array = np.arange(2 * 3 * 4).reshape(2, 3, 4)
+    plane = plane_across(array, axis, 1, spacing_mm=(1, 1, 1))
+    assert (plane.normal_axis, plane.index) == (axis, 1)
+    assert (plane.values == array.take(1, axis=axis).T).all()
+
+
+def test_an_image_is_its_own_plane_across_any_axis() -> None:
+    array = np.arange(6).reshape(2, 3)
+    assert (plane_across(array, 2, 5, spacing_mm=(1, 1)).values == array.T).all()
 
 
 def test_mask_centre_lies_in_the_largest_slice_and_in_the_mask() -> None:

@@ -16,7 +16,7 @@ from medweave.data.layouts.layout import scan
 from medweave.figures.blending import blended_plane
 from medweave.figures.histograms import IntensityCurve, intensity_figure
 from medweave.figures.page import figure_png
-from medweave.figures.planes import AXIS_NAMES, Plane, display_window, mask_centre, middle_voxel, orthogonal_planes
+from medweave.figures.planes import AXIS_NAMES, Plane, display_window, mask_centre, middle_voxel, plane_across
 from medweave.preprocessing.geometry import to_array
 from medweave.preprocessing.readers.medical import read_channels, read_label_map
 from medweave.serving.app.table import show_table
@@ -119,7 +119,7 @@ def _show_slices(facts: CaseFacts, name: str, structures: Mapping[str, int]) -> 
 
     def cut(array: NDArray[Any]) -> Plane:
         grid, orientation = image.grid, image.sampling.orientation or None
-        return orthogonal_planes(array, centre, spacing_mm=grid.spacing_mm, orientation=orientation)[dims - 1 - axis]
+        return plane_across(array, axis, centre[axis], spacing_mm=grid.spacing_mm, orientation=orientation)
 
     plane = cut(values)
     pixels = blended_plane(
