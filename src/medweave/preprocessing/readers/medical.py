@@ -1,5 +1,6 @@
 """Reading NIfTI, NRRD, MetaImage, single-file DICOM and pictures through SimpleITK."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from medweave.preprocessing.readers.raster import (
     without_resolution,
 )
 
+#: How ITK calls the object that met an error, with its address in memory.
+OBJECT = re.compile(r"\w+\(0x[0-9a-f]+\): ")
 IMAGE_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd", *RASTER_SUFFIXES)
 
 
@@ -160,5 +163,5 @@ def _read(path: Path) -> sitk.Image:
 
 
 def _reason(error: RuntimeError) -> str:
-    """Return what an ITK error says after its place in ITK's source."""
-    return " ".join(str(error).rpartition("ERROR: ")[2].split())
+    """Return what an ITK error says after its place in ITK's source and in memory."""
+    return " ".join(OBJECT.sub("", str(error).rpartition("ERROR: ")[2]).split())
