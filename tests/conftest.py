@@ -24,6 +24,7 @@ import numpy as np
 import onnx
 import pytest
 import SimpleITK as sitk
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from medweave.cli.main import main
@@ -241,6 +242,31 @@ def browsed_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_text(folder.report, "<!doctype html><h1>Report of the run</h1>")
     sitk.WriteImage(sitk.Image(8, 8, sitk.sitkUInt8), str(folder.figures / "heart_worst_c2.png"))
     return run.path
+
+
+@pytest.fixture(scope="session")
+def write_dicom_slice() -> Callable[..., None]:
+    """Write a slice of an MRI series as a DICOM file, at a place, with further tags."""
+
+    def write(path: Path, values: NDArray[np.int16], *, spacing_mm: tuple[float, float], **tags: str) -> None:
+        image = sitk.GetImageFromArray(values)
+        image.SetSpacing(spacing_mm)
+        defaults = {
+            "0008|0016": "1.2.840.10008.5.1.4.1.1.4",
+            "0008|0018": f"1.2.3.{int.from_bytes(path.name.encode())}"[:64],
+            "0008|0060": "MR",
+            "0020|000d": "1.2",
+            "0020|000e": "1.2.3",
+            "0020|0037": "1\\0\\0\\0\\1\\0",
+        }
+        for key, value in {**defaults, **tags}.items():
+            image.SetMetaData(key, value)
+        writer = sitk.ImageFileWriter()
+        writer.KeepOriginalImageUIDOn()
+        writer.SetFileName(str(path))
+        writer.Execute(image)
+
+    return write
 
 
 @dataclass(frozen=True)
