@@ -16,6 +16,7 @@ from statistics import median, quantiles
 from tempfile import TemporaryDirectory
 
 import httpx2
+import psutil
 from bundle_latency import RECIPE, SIZE_PIXELS, draw_radiograph, timed, write_bundle
 from recording import machine_facts, record
 
@@ -23,7 +24,9 @@ from medweave.data.case import Case
 from medweave.inference.bundle import load_bundle
 
 CLIENTS = (1, 4, 16)
-REQUESTS, PAIRS, WARM_UP = 96, 40, 3
+#: Requests in a round of each number of clients; the numbers take turns, so that a noisy minute spoils none alone.
+REQUESTS, ROUNDS = 48, 3
+PAIRS, WARM_UP = 40, 3
 START_S, ANSWER_S = 120, 120
 #: Which nothing of PyTorch can be imported in.
 SERVER = "import sys; sys.modules['torch'] = None; from medweave.cli.main import main; main()"
@@ -41,14 +44,20 @@ def main() -> None:
             draw_radiograph(picture)
             what = f"{SIZE_PIXELS[0]}x{SIZE_PIXELS[1]} pixels, recipe `{RECIPE}` with random weights, float32"
         with server(bundle) as (process, address):
-            rows = overhead(bundle, picture, address) + load(picture, address)
-            rows += [("requests that failed", failed(address), ""), ("peak memory", peak_memory_mb(process), "MB")]
+            busy = Busy(process)
+            rows = overhead(bundle, picture, address)
+            rows += [("peak memory of the server, 1 client", peak_memory_mb(process), "MB"), *load(picture, address)]
+            rows += [
+                (f"peak memory of the server, {max(CLIENTS)} clients", peak_memory_mb(process), "MB"),
+                ("requests that failed", failed(address), ""),
+                ("cores that other programs took meanwhile", busy.others(), ""),
+            ]
     record(
         "service",
         title="A bundle behind the service",
-        conditions=f"{what}; a server process without PyTorch, clients on the same machine; {REQUESTS} requests for "
-        f"each number of clients; the overhead is the median over {PAIRS} pairs of a request and a prediction by the "
-        "Predictor, in turns",
+        conditions=f"{what}; a server process without PyTorch, clients on the same machine; {ROUNDS} rounds of "
+        f"{REQUESTS} requests for each number of clients, in turns; the overhead is the median over "
+        f"{PAIRS} pairs of a request and a prediction by the Predictor, in turns",
         machine=machine,
         rows=rows,
     )
@@ -105,19 +114,43 @@ def overhead(bundle: Path, picture: Path, address: str) -> list[tuple[str, float
 def load(picture: Path, address: str) -> list[tuple[str, float, str]]:
     """Ask with several clients at a time."""
     content, rows = picture.read_bytes(), []
+    seconds: dict[int, list[float]] = {count: [] for count in CLIENTS}
+    taken_s = dict.fromkeys(CLIENTS, 0.0)
     with httpx2.Client(timeout=ANSWER_S) as client:
-        for count in CLIENTS:
+        for count in CLIENTS * ROUNDS:
             with ThreadPoolExecutor(count) as pool:
                 started = time.perf_counter()
-                seconds = list(pool.map(lambda _: ask(client, address, content), range(REQUESTS)))
-                rate = REQUESTS / (time.perf_counter() - started)
-            who = "1 client" if count == 1 else f"{count} clients"
-            rows += [
-                (f"{who}, p50", 1e3 * median(seconds), "ms"),
-                (f"{who}, p95", 1e3 * quantiles(seconds, n=20)[-1], "ms"),
-                (f"{who}, requests per second", rate, "1/s"),
-            ]
+                seconds[count] += pool.map(lambda _: ask(client, address, content), range(REQUESTS))
+                taken_s[count] += time.perf_counter() - started
+    for count in CLIENTS:
+        who = "1 client" if count == 1 else f"{count} clients"
+        rows += [
+            (f"{who}, p50", 1e3 * median(seconds[count]), "ms"),
+            (f"{who}, p95", 1e3 * quantiles(seconds[count], n=20)[-1], "ms"),
+            (f"{who}, requests per second", len(seconds[count]) / taken_s[count], "1/s"),
+        ]
     return rows
+
+
+class Busy:
+    """How much of the processor other programs take, from now on.
+
+    Args:
+        server: Its process, which is none of them.
+    """
+
+    def __init__(self, server: int) -> None:
+        self._ours = (psutil.Process(), psutil.Process(server))
+        self._started, self._since = self._seconds(), time.perf_counter()
+
+    def others(self) -> float:
+        """Return the cores that they have taken."""
+        return (self._seconds() - self._started) / (time.perf_counter() - self._since)
+
+    def _seconds(self) -> float:
+        machine, ours = psutil.cpu_times(), [process.cpu_times() for process in self._ours]
+        idle = machine.idle + getattr(machine, "iowait", 0.0) + getattr(machine, "guest", 0.0)
+        return sum(machine) - idle - sum(each.user + each.system for each in ours)
 
 
 def failed(address: str) -> float:

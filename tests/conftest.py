@@ -5,7 +5,10 @@ import importlib
 import json
 import logging
 import os
+import socket
+import subprocess
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -13,12 +16,15 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from urllib.error import URLError
 from urllib.parse import unquote
+from urllib.request import urlopen
 
 import numpy as np
 import onnx
 import pytest
 import SimpleITK as sitk
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from medweave.cli.main import main
@@ -256,6 +262,88 @@ def browsed_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_text(folder.report, "<!doctype html><h1>Report of the run</h1>")
     sitk.WriteImage(sitk.Image(8, 8, sitk.sitkUInt8), str(folder.figures / "heart_worst_c2.png"))
     return run.path
+
+
+@pytest.fixture(scope="session")
+def write_dicom_slice() -> Callable[..., None]:
+    """Write a slice of an MRI series as a DICOM file, at a place, with further tags."""
+
+    def write(path: Path, values: NDArray[np.int16], *, spacing_mm: tuple[float, float], **tags: str) -> None:
+        image = sitk.GetImageFromArray(values)
+        image.SetSpacing(spacing_mm)
+        defaults = {
+            "0008|0016": "1.2.840.10008.5.1.4.1.1.4",
+            "0008|0018": f"1.2.3.{int.from_bytes(path.name.encode())}"[:64],
+            "0008|0060": "MR",
+            "0020|000d": "1.2",
+            "0020|000e": "1.2.3",
+            "0020|0037": "1\\0\\0\\0\\1\\0",
+        }
+        for key, value in {**defaults, **tags}.items():
+            image.SetMetaData(key, value)
+        writer = sitk.ImageFileWriter()
+        writer.KeepOriginalImageUIDOn()
+        writer.SetFileName(str(path))
+        writer.Execute(image)
+
+    return write
+
+
+@dataclass(frozen=True)
+class StartedService:
+    """A process of the service.
+
+    Attributes:
+        process: The process.
+        address: Where it answers.
+        temporary: Folder of its temporary files.
+        log: What it wrote to standard error.
+    """
+
+    process: subprocess.Popen[bytes]
+    address: str
+    temporary: Path
+    log: Path
+
+
+@pytest.fixture(scope="session")
+def start_service(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[..., AbstractContextManager[StartedService]]:
+    """Start a real process of the service, by models and options."""
+
+    @contextmanager
+    def start(*arguments: object) -> Iterator[StartedService]:
+        with socket.socket() as found:
+            found.bind(("127.0.0.1", 0))
+            port = found.getsockname()[1]
+        folder = tmp_path_factory.mktemp("service")
+        temporary = folder / "temporary"
+        temporary.mkdir()
+        environment = {**os.environ, "TMPDIR": str(temporary)}
+        environment.pop("MEDWEAVE_API_KEY", None)
+        command = [sys.executable, "-m", "medweave", "serve", *map(str, arguments), "--port", str(port)]
+        log = folder / "log.txt"
+        with log.open("wb") as stream, subprocess.Popen(command, env=environment, stderr=stream) as process:
+            try:
+                address = f"http://127.0.0.1:{port}"
+                _wait_until_ready(f"{address}/ready", process)
+                yield StartedService(process, address, temporary, log)
+            finally:
+                process.kill()
+
+    return start
+
+
+def _wait_until_ready(address: str, process: subprocess.Popen[bytes]) -> None:
+    ends = time.monotonic() + 120
+    while time.monotonic() < ends and process.poll() is None:
+        try:
+            with urlopen(address, timeout=5):  # noqa: S310 -- of this machine
+                return
+        except (URLError, OSError):
+            time.sleep(0.1)
+    pytest.fail(f"{address} is not answered; exit code {process.poll()}")
 
 
 @dataclass

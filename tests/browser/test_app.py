@@ -132,7 +132,7 @@ def test_an_example(page, address):
 def test_a_damaged_file_is_refused_in_one_line(page, address):
     open_model(page, address, "mri")
     predict_file(page, {"name": "../../etc/passwd.nii.gz", "mimeType": "", "buffer": b"no image" * 100})
-    expect(page.get_by_text("an image is none of NIfTI-1 in one file")).to_be_visible(timeout=SLOW_MS)
+    expect(page.get_by_text("image 'image': it is none of NIfTI-1 in one file")).to_be_visible(timeout=SLOW_MS)
     assert "Traceback" not in page.content()
 
 

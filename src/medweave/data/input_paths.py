@@ -8,6 +8,7 @@ from medweave.data.case import Case
 from medweave.data.layouts.layout import AutoLayout, Layout, scan
 from medweave.data.study import StudySource
 from medweave.data.table_file import TABLE_SUFFIXES
+from medweave.preprocessing.readers.dicom import is_dicom_series
 from medweave.preprocessing.readers.medical import IMAGE_SUFFIXES, image_stem, image_suffix
 from medweave.preprocessing.readers.raster import is_raster
 
@@ -37,6 +38,9 @@ def cases_of_paths(paths: Sequence[Path], *, source: StudySource, layout: Layout
 
 def _cases_of_path(path: Path, source: StudySource, layout: Layout) -> Iterator[Case]:
     names = [name for entry in source.inputs.values() for name in entry.image_names]
+    if is_dicom_series(path):
+        yield _case_of_file(path, names)
+        return
     if path.is_dir() or path.suffix.lower() in TABLE_SUFFIXES:
         for candidate in (layout, AutoLayout()):
             if path.exists() and candidate.matches(path):
@@ -73,7 +77,7 @@ def _image_files(folder: Path, source: StudySource) -> list[Path]:
 
 
 def _case_of_file(path: Path, image_names: Sequence[str]) -> Case:
-    if not path.is_file():
+    if not path.exists():
         raise DataError("image file not found", where=path, fix="check the path.")
     if len(image_names) != 1:
         raise UsageError(
@@ -81,7 +85,8 @@ def _case_of_file(path: Path, image_names: Sequence[str]) -> Case:
             where=path,
             fix="give a case's folder with files of these names, a folder in a known layout, or a case table.",
         )
-    case_id = path.stem if not image_suffix(path.name) else image_stem(path.name)
+    is_plain = path.is_dir() or image_suffix(path.name)
+    case_id = image_stem(path.resolve().name) if is_plain else path.stem
     return Case(case_id, case_id, images={image_names[0]: path})
 
 

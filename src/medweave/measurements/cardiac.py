@@ -30,6 +30,8 @@ class CardiacMeasurements(Measurements):
         es: Segmentation head of end-systole, with the same structures.
     """
 
+    facts = ("height_cm", "weight_kg")
+
     def __init__(self, *, ed: str = "heart_ed", es: str = "heart_es") -> None:
         self.ed, self.es = ed, es
 

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +55,12 @@ class Measurements(ABC):
     """What is measured in the label maps of a case.
 
     A constructor takes keyword-only parameters, which a recipe gives.
+
+    Attributes:
+        facts: Numbers among the attributes of a case that are used where they are known ("height_cm").
     """
+
+    facts: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def problems(self, structures: Mapping[str, Collection[str]], spatial_dims: Mapping[str, int]) -> Sequence[str]:

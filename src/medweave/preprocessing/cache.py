@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from medweave.core.errors import DataError, RunError
 from medweave.core.files import why_not_a_folder
+from medweave.preprocessing.readers.dicom import dicom_files
 
 #: Part of every key: raise it when the meaning of a stored array changes.
 FORMAT_VERSION = 2
@@ -46,7 +47,7 @@ class ArrayStore:
             DataError: A file cannot be read.
         """
         digest = hashlib.sha256(json.dumps([FORMAT_VERSION, description], sort_keys=True).encode())
-        for file in files:
+        for file in [part for path in files for part in (dicom_files(path) if path.is_dir() else [path])]:
             try:
                 with file.open("rb") as stream:
                     digest.update(hashlib.file_digest(stream, "sha256").digest())

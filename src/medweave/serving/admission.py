@@ -55,7 +55,7 @@ class Admission:
     def __init__(self, folder: Path, limits: Limits) -> None:
         self.folder = folder
         self.limits = limits
-        self._left_bytes = limits.decompressed_mb * BYTES_PER_MB
+        self._written_bytes = 0
 
     def admit(self, content: BinaryIO, name: str, preprocessor: Preprocessor) -> Path:
         """Write an image.
@@ -85,6 +85,8 @@ class Admission:
                     return self._volume(plain, path, preprocessor)
             if start:
                 return self._volume(content, path, preprocessor)
+        except RefusedImageError as error:
+            raise RefusedImageError(error.kind, f"image {name!r}: {error.what}", fix=error.fix) from error
         except (EOFError, gzip.BadGzipFile, zlib.error, ValueError) as error:
             raise RefusedImageError("damaged-image", f"image {name!r}: {error}", fix="send it again.") from error
         raise RefusedImageError("empty-image", f"image {name!r} has no content", fix="send it again.")
@@ -102,12 +104,12 @@ class Admission:
         if not is_nifti(header):
             raise RefusedImageError(
                 "unsupported-image",
-                "an image is none of NIfTI-1 in one file (.nii, .nii.gz), PNG and JPEG",
+                "it is none of NIfTI-1 in one file (.nii, .nii.gz), PNG and JPEG",
                 fix="convert it.",
             )
         size = nifti_size(header)
         _keep(size.voxels, self.limits.voxels, "voxels")
-        _keep(size.file_bytes, self._left_bytes, "bytes in all images, decompressed,")
+        self._keep_bytes(size.file_bytes)
         written = self._write(_chunks(content, first=header), path)
         if written < size.file_bytes:
             raise ValueError(f"it has {written} of the {size.file_bytes} bytes that its header promises")
@@ -120,10 +122,14 @@ class Admission:
         with path.open("xb") as stream:
             for chunk in chunks:
                 written += len(chunk)
-                _keep(written, self._left_bytes, "bytes in all images, decompressed,")
+                self._keep_bytes(written)
                 stream.write(chunk)
-        self._left_bytes -= written
+        self._written_bytes += written
         return written
+
+    def _keep_bytes(self, more: int) -> None:
+        limit = self.limits.decompressed_mb * BYTES_PER_MB
+        _keep(self._written_bytes + more, limit, "bytes in all images, decompressed,")
 
 
 def _chunks(content: Readable, *, first: bytes = b"") -> Iterator[bytes]:

@@ -10,6 +10,8 @@ MAGIC = b"n+1\0"
 #: Bits of a voxel, by code of its type: integers and floats of 8 to 64 bits, and colours of 8 bits.
 BITS = {2: 8, 4: 16, 8: 32, 16: 32, 64: 64, 128: 24, 256: 8, 512: 16, 768: 32, 1024: 64, 1280: 64, 2304: 32}
 MAX_AXES = 7
+#: A voxel of a metre is no part of an examination.
+MAX_SPACING_MM = 1000.0
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,8 @@ def nifti_size(header: bytes) -> NiftiSize:
         raise ValueError(f"its header names {axes} axes of sizes {sizes}")
     if BITS.get(code) != bits:
         raise ValueError(f"its header names voxels of type {code} with {bits} bits")
-    if not all(math.isfinite(value) and value > 0 for value in spacings_mm[: min(axes, 3)]):
-        raise ValueError("its header names a spacing that is no positive number")
+    if not all(0 < value <= MAX_SPACING_MM for value in spacings_mm[: min(axes, 3)]):
+        raise ValueError(f"its header names a spacing that is not above 0 and at most {MAX_SPACING_MM:g} mm")
     if not (math.isfinite(start) and start >= HEADER_BYTES):
         raise ValueError(f"its header places the voxels at byte {start}")
     voxels = math.prod(sizes[:axes])

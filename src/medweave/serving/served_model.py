@@ -60,6 +60,8 @@ class ModelDescription(ModelSummary):
     """Structures of each segmentation head."""
     classes: dict[str, ClassesDescription]
     """Classes of each classification head."""
+    facts: list[str]
+    """Numbers about the case that its measurements use where they are sent."""
     has_gate: bool
     """Whether it tells images that it does not know."""
     card: str | None
@@ -142,6 +144,7 @@ def load_model(path: Path, *, name: str) -> ServedModel:
             key: ClassesDescription(classes=list(head.classes), multi_label=head.multi_label)
             for key, head in predictor.classification_heads.items()
         },
+        facts=list(predictor.measuring.measurements.facts) if predictor.measuring else [],
         has_gate=predictor.gate is not None,
         card=card.read_text(encoding="utf-8") if card.is_file() else None,
     )

@@ -69,7 +69,7 @@ def test_all_images_of_a_request_share_the_bytes(tmp_path, nifti):
     (tmp_path / "admitted").mkdir()
     both = Admission(tmp_path / "admitted", LIMITS)
     both.admit(io.BytesIO(content), "ed", VOLUMES)
-    with pytest.raises(RefusedImageError, match="bytes in all images"):
+    with pytest.raises(RefusedImageError, match="image 'es': more than 1000000 bytes in all images"):
         both.admit(io.BytesIO(content), "es", VOLUMES)
 
 

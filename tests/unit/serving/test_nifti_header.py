@@ -48,6 +48,7 @@ def test_a_pair_a_second_version_and_text_are_no_file_of_its_own():
         ({"pixdim": [1, 1, 0, 1, 1, 1, 1, 1]}, "spacing"),
         ({"pixdim": [1, 1, np.nan, 1, 1, 1, 1, 1]}, "spacing"),
         ({"pixdim": [1, 1, np.inf, 1, 1, 1, 1, 1]}, "spacing"),
+        ({"pixdim": [1, 1, 1, 1001, 1, 1, 1, 1]}, "at most 1000 mm"),
         ({"vox_offset": 0}, "byte 0"),
         ({"vox_offset": np.nan}, "byte nan"),
     ],

@@ -10,6 +10,7 @@ from medweave.data.case import Case
 from medweave.data.index import DatasetIndex
 from medweave.data.layouts.layout import LAYOUTS
 from medweave.data.table_file import TABLE_SUFFIXES, Row, TableFile, columns_of, is_template, read_table
+from medweave.preprocessing.readers.dicom import is_dicom_series
 from medweave.preprocessing.readers.medical import image_stem
 
 CASE_COLUMN, SUBJECT_COLUMN = "case_id", "subject_id"
@@ -221,7 +222,7 @@ def _present_files(row: Row, expressions: Mapping[str, str], table: TableFile) -
     for name, expression in expressions.items():
         written = row.value(expression)
         path = Path(os.path.normpath(table.path.parent / written))
-        if written and path.is_file():
+        if written and (path.is_file() or is_dicom_series(path)):
             yield name, path
         elif written and not is_template(expression):
             raise DataError(

@@ -1,5 +1,6 @@
-"""Reading NIfTI, NRRD, MetaImage, single-file DICOM and pictures through SimpleITK."""
+"""Reading NIfTI, NRRD, MetaImage, DICOM (a file, or the folder of a series) and pictures through SimpleITK."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from medweave.core.errors import DataError
+from medweave.preprocessing.readers.dicom import dicom_files, read_dicom_series
 from medweave.preprocessing.readers.nifti import content_ahead, verify_nifti
 from medweave.preprocessing.readers.raster import (
     RASTER_SUFFIXES,
@@ -22,6 +24,8 @@ from medweave.preprocessing.readers.raster import (
     without_resolution,
 )
 
+#: How ITK calls the object that met an error, with its address in memory.
+OBJECT = re.compile(r"\w+\(0x[0-9a-f]+\): ")
 IMAGE_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd", *RASTER_SUFFIXES)
 
 
@@ -54,6 +58,8 @@ def read_header(path: Path) -> ImageHeader:
 
     JPEG and BMP files have 8 bits. They are not opened, since ITK prints what it thinks of a damaged one.
     """
+    if path.is_dir():
+        return ImageHeader(3, read_header(dicom_files(path)[0]).pixel_type if dicom_files(path) else "unknown")
     if path.suffix.lower() in SUFFIXES_OF_8_BIT:
         return ImageHeader(2, "8-bit unsigned integer")
     if path.suffix.lower() == ".png" and (depth := plain_png_depth(path)):
@@ -136,6 +142,8 @@ def _as_type(image: sitk.Image, pixel_type: int) -> sitk.Image:
 
 
 def _read(path: Path) -> sitk.Image:
+    if path.is_dir():
+        return read_dicom_series(path)
     if not path.is_file():
         raise DataError("image file not found", where=path, fix="check the path.")
     if path.stat().st_size == 0:
@@ -162,5 +170,5 @@ def _read(path: Path) -> sitk.Image:
 
 
 def _reason(error: RuntimeError) -> str:
-    """Return what an ITK error says after its place in ITK's source."""
-    return " ".join(str(error).rpartition("ERROR: ")[2].split())
+    """Return what an ITK error says after its place in ITK's source and in memory."""
+    return " ".join(OBJECT.sub("", str(error).rpartition("ERROR: ")[2]).split())

@@ -17,6 +17,8 @@ from medweave.core.errors import DataError
 #: NIfTI codes of the types that can hold NaN (Cox et al., "NIfTI-1 data format").
 FLOAT_TYPES = {16: "f4", 64: "f8"}
 HEADER_BYTES = 348
+#: Where the header has the slope and the intercept of the values.
+SCALE = slice(112, 120)
 #: That zlib expects a gzip file (zlib manual, inflateInit2).
 GZIP = 31
 
@@ -43,7 +45,7 @@ def verify_nifti(image: sitk.Image, *, path: Path, header: Mapping[str, str], co
         content_of: Waits for the content of the file.
 
     Raises:
-        DataError: The file is truncated, or its compressed content is damaged.
+        DataError: The file is truncated, its compressed content is damaged, or its scale is no number.
     """
     is_pair = path.suffix in (".hdr", ".img")
     content = _content(_voxel_file(path)) if is_pair else content_of()
@@ -58,12 +60,25 @@ def verify_nifti(image: sitk.Image, *, path: Path, header: Mapping[str, str], co
             wanted=f"{end}",
             fix="copy the file again.",
         )
+    start_of_file = _content(path.with_suffix(".hdr")) if is_pair else content
+    byte_order = "<" if int(start_of_file[:4].view("<i4")[0]) == HEADER_BYTES else ">"
+    _verify_scale(*start_of_file[SCALE].view(f"{byte_order}f4").tolist(), path=path)
     if int(header["datatype"]) not in FLOAT_TYPES:
         return image
-    header_length = (_content(path.with_suffix(".hdr")) if is_pair else content)[:4]
-    byte_order = "<" if int(header_length.view("<i4")[0]) == HEADER_BYTES else ">"
     stored = content[start:end].view(byte_order + FLOAT_TYPES[int(header["datatype"])])
     return image if np.isfinite(stored).all() else _with_gaps(image, stored)
+
+
+def _verify_scale(slope: float, intercept: float, *, path: Path) -> None:
+    """Refuse a scale that ITK would leave out; a slope of zero or NaN says by itself that there is none."""
+    is_scaled = slope != 0 and not math.isnan(slope)
+    if is_scaled and not (math.isfinite(slope) and math.isfinite(intercept)):
+        raise DataError(
+            "the scale of the values is no number",
+            where=path,
+            got=f"slope {slope:g}, intercept {intercept:g}",
+            fix="write the file again.",
+        )
 
 
 def _voxel_file(path: Path) -> Path:

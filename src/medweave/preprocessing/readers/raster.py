@@ -15,6 +15,7 @@ from PIL import Image
 
 from medweave.core.errors import DataError
 from medweave.core.logging import get_logger
+from medweave.preprocessing.readers.png import verify_png
 
 logger = get_logger(__name__)
 
@@ -83,6 +84,7 @@ def verify_raster(path: Path) -> None:
         content = path.read_bytes()
         if content.startswith(PNG_START) and PNG_END not in content:
             raise DataError("image file is truncated", where=path, got="no end mark", fix="copy the file again.")
+        verify_png(path)
     if suffix in SUFFIXES_OF_8_BIT:
         try:
             with Image.open(path) as picture:

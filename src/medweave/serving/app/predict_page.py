@@ -69,14 +69,19 @@ def _offer_upload(model: ServedModel, limits: Limits) -> None:
             )
             for name, preprocessor in model.preprocessors.items()
         }
+        facts = {
+            name: st.number_input(f"{name.replace('_', ' ')} (if known)", 0.0, value=None, key=f"{model.name} {name}")
+            for name in model.description.facts
+        }
         if not st.form_submit_button("Predict", type="primary"):
             return
     st.session_state.pop(SHOWN, None)
     images = {name: io.BytesIO(file.getvalue()) for name, file in files.items() if file is not None}
     if not images:
         raise UsageError("there is no image to predict", fix="choose a file first.")
+    attributes = {name: str(value) for name, value in facts.items() if value is not None}
     with _progress() as on_progress:
-        shown = predict_upload(model, images, limits=limits, on_progress=on_progress)
+        shown = predict_upload(model, images, attributes=attributes, limits=limits, on_progress=on_progress)
     _keep(shown)
 
 

@@ -83,13 +83,19 @@ class ShownPrediction:
 
 
 def predict_upload(
-    model: ServedModel, images: Mapping[str, BinaryIO], *, limits: Limits, on_progress: OnProgress
+    model: ServedModel,
+    images: Mapping[str, BinaryIO],
+    *,
+    attributes: Mapping[str, str] | None = None,
+    limits: Limits,
+    on_progress: OnProgress,
 ) -> ShownPrediction:
     """Predict uploaded images.
 
     Args:
         model: That predicts.
         images: Uploaded files by image name.
+        attributes: Further facts of the case, as text ("height_cm").
         limits: What they must keep.
         on_progress: Called with the share that is done.
 
@@ -99,7 +105,8 @@ def predict_upload(
     with _private_folder() as folder:
         admission = Admission(folder, limits)
         admitted = {name: admission.admit(file, name, model.preprocessors[name]) for name, file in images.items()}
-        return _predict(model, Case("upload", "upload", admitted), folder, limits=limits, on_progress=on_progress)
+        case = Case("upload", "upload", admitted, attributes=attributes or {})
+        return _predict(model, case, folder, limits=limits, on_progress=on_progress)
 
 
 def predict_example(model: ServedModel, *, limits: Limits, on_progress: OnProgress) -> ShownPrediction:

@@ -38,7 +38,8 @@ def show_volume(shown: ShownSegmentation, *, key: str) -> None:
     left, right = st.columns([3, 2])
     view = left.segmented_control("View", list(VIEWS), default=next(iter(VIEWS)), required=True, key=f"{key} view")
     opacity = right.slider("Opacity of the structures", 0.0, 1.0, 0.5, 0.05, key=f"{key} opacity")
-    st.markdown(_legend(shown.info.structures))
+    left.markdown(_legend(shown.info.structures))
+    has_crosshair = right.toggle("Crosshair", value=True, key=f"{key} crosshair")  # a voxel wide: it may hide too much
     niivue_viewer(
         nifti_data=shown.nifti,
         filename="image.nii.gz",
@@ -54,7 +55,7 @@ def show_volume(shown: ShownSegmentation, *, key: str) -> None:
         view_mode=VIEWS[view],
         height=HEIGHT,
         styled=False,
-        settings={"radiological": True, "crosshair": True, "interpolation": True},
+        settings={"radiological": True, "crosshair": has_crosshair, "interpolation": True},
         update_interval_ms=None,
         key=f"{key} viewer",
     )

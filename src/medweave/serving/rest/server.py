@@ -15,6 +15,7 @@ import uvicorn
 from medweave.serving.limits import Limits
 from medweave.serving.rest.api_key import read_api_key
 from medweave.serving.rest.application import create_application
+from medweave.serving.rest.http_protocol import HttpProtocol
 from medweave.serving.served_model import load_models
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
@@ -47,6 +48,7 @@ def serve(
             app,
             host=host,
             port=port,
+            http=HttpProtocol,
             log_config=None,
             access_log=False,
             server_header=False,

@@ -17,7 +17,7 @@ from medweave.serving.limits import BYTES_PER_MB, Limits
 from medweave.serving.rest.problem import Problem
 from medweave.serving.served_model import ServedModel
 
-MAX_ATTRIBUTES, MAX_ATTRIBUTE_BYTES = 16, 100
+MAX_ATTRIBUTES, MAX_ATTRIBUTE_BYTES = 16, 1024
 STATUS: dict[Refusal, HTTPStatus] = {
     "damaged-image": HTTPStatus.UNPROCESSABLE_ENTITY,
     "empty-image": HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -89,6 +89,8 @@ async def _form(request: Request, limits: Limits, *, max_files: int) -> FormData
         ) from error
     except MultiPartException as error:
         raise Problem(HTTPStatus.BAD_REQUEST, "malformed-form", error.message) from error
+    except UnicodeError as error:
+        raise Problem(HTTPStatus.BAD_REQUEST, "malformed-form", "The form's charset decodes nothing.") from error
 
 
 async def _bounded(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:

@@ -148,7 +148,7 @@ def test_file_that_is_no_image_is_refused(tmp_path: Path, name: str) -> None:
 
 def test_error_of_the_reader_is_one_line_without_its_source_file(tmp_path: Path) -> None:
     path = _write(tmp_path / "a.nii", np.zeros((5, 6), np.float32))
-    with pytest.raises(DataError, match=r"got Image\(0x\w+\): Bad direction, determinant is 0[^\n]*$"):
+    with pytest.raises(DataError, match=r"got Bad direction, determinant is 0[^\n]*$"):
         read_channels(path, spatial_dims=2)
 
 

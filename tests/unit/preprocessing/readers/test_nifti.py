@@ -1,4 +1,5 @@
 import gzip
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -128,3 +129,22 @@ def test_gaps_stay_where_they_are_in_scaled_values(tmp_path: Path, gappy: NDArra
     _rewrite(path, scale)
     (image,) = read_channels(path, spatial_dims=3)
     np.testing.assert_allclose(to_array(image), gappy * 2 + 10, rtol=1e-6)
+
+
+@pytest.mark.parametrize("byte_order", "<>")
+@pytest.mark.parametrize("scale", [(np.inf, 0), (-np.inf, 0), (2, np.nan), (2, np.inf)])
+def test_a_scale_that_is_no_number_is_refused(
+    tmp_path: Path, voxels: NDArray[np.int16], scale: tuple[float, float], byte_order: str
+) -> None:
+    path = tmp_path / "a.nii"
+    nibabel.save(nibabel.Nifti1Image(voxels, AFFINE, nibabel.Nifti1Header(endianness=byte_order)), path)
+    _rewrite(path, lambda content: content[:112] + struct.pack(f"{byte_order}2f", *scale) + content[120:])
+    with pytest.raises(DataError, match="the scale of the values is no number"):
+        read_channels(path, spatial_dims=3)
+
+
+@pytest.mark.parametrize("scale", [(np.nan, np.nan), (0, np.inf)])
+def test_no_scale_is_none(tmp_path: Path, voxels: NDArray[np.int16], scale: tuple[float, float]) -> None:
+    path = _write(tmp_path / "a.nii", voxels)
+    _rewrite(path, lambda content: content[:112] + struct.pack("<2f", *scale) + content[120:])
+    np.testing.assert_array_equal(to_array(read_channels(path, spatial_dims=3)[0]), voxels)

@@ -28,12 +28,15 @@ def test_the_viewer_gets_the_image_and_a_mask_a_structure(open_page, shown, call
     app = open_page(lambda: show_volume(shown, key="a"))
     app.slider[0].set_value(0.2).run()
     app.segmented_control[0].set_value("3D").run()
+    app.toggle[0].set_value(False).run()
     assert not app.exception
     assert [(call["view_mode"], call["overlays"][0]["opacity"]) for call in calls] == [
         ("multiplanar", 0.5),
         ("multiplanar", 0.2),
         ("3d", 0.2),
+        ("3d", 0.2),
     ]
+    assert [call["settings"]["crosshair"] for call in calls] == [True, True, True, False]
     assert calls[0]["nifti_data"] == shown.nifti
     (overlay,) = calls[0]["overlays"]
     voxels = np.frombuffer(gzip.decompress(overlay["data"]), np.uint8, offset=352)

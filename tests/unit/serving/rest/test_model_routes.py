@@ -18,6 +18,7 @@ def test_a_model_tells_what_to_send_and_what_it_answers(client):
         "inputs": {"xray": {"images": ["image"], "spatial_dims": 2}},
         "structures": {"areas": ["bright"]},
         "classes": {"side": {"classes": ["left", "right"], "multi_label": False}},
+        "facts": [],
         "has_gate": False,
         "card": "# xray\n",
     }

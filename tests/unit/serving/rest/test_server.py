@@ -1,12 +1,7 @@
 import importlib
 import json
-import os
 import re
 import signal
-import socket
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import httpx2
@@ -16,12 +11,6 @@ from hypothesis import HealthCheck, given, settings
 from medweave.core.errors import UsageError
 from medweave.serving.limits import Limits
 from medweave.serving.rest import server
-
-
-def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 def form(name, content):
@@ -36,40 +25,24 @@ def ask(address, data=None):
 
 
 @pytest.fixture
-def process(picture_bundle, tmp_path):
-    """A real process of the service, its address and the folder for its temporary files."""
-    port, temporary = free_port(), tmp_path / "temporary"
-    temporary.mkdir()
-    command = [sys.executable, "-m", "medweave", "serve", str(picture_bundle), "--port", str(port)]
-    environment = {**os.environ, "TMPDIR": str(temporary)}
-    environment.pop("MEDWEAVE_API_KEY", None)
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as started:
-        address, ends = f"http://127.0.0.1:{port}", time.monotonic() + 60
-        while True:
-            try:
-                assert ask(f"{address}/ready")[0] == 200
-                break
-            except httpx2.TransportError:
-                assert started.poll() is None, started.stderr.read()
-                assert time.monotonic() < ends
-                time.sleep(0.1)
-        yield started, address, temporary
-        started.kill()
+def service(start_service, picture_bundle):
+    with start_service(picture_bundle) as started:
+        yield started
 
 
-def test_a_process_answers_and_ends_in_good_order_when_it_is_told_to(process, picture):
-    started, address, temporary = process
+def test_a_process_answers_and_ends_in_good_order_when_it_is_told_to(service, picture):
+    address = service.address
     status, content = ask(f"{address}/models/xray/predictions", form("image", picture))
     found = json.loads(content)
     assert (status, found["status"]) == (200, "done")
     assert ask(address + found["links"]["masks"]["areas"])[0] == 200
     assert ask(f"{address}/models/xray/predictions", form("image", b"text"))[0] == 415
-    assert len(list(temporary.glob("medweave-serve-*/*"))) == 1
+    assert len(list(service.temporary.glob("medweave-serve-*/*"))) == 1
 
-    started.send_signal(signal.SIGTERM)
-    _, log = started.communicate(timeout=30)
-    assert started.returncode == 0, log
-    assert list(temporary.glob("medweave-*")) == []
+    service.process.send_signal(signal.SIGTERM)
+    code, log = service.process.wait(30), service.log.read_text(encoding="utf-8")
+    assert code == 0, log
+    assert list(service.temporary.glob("medweave-*")) == []
     assert "1 model at http://127.0.0.1" in log
     assert "Traceback" not in log
     assert re.search(r"INFO request=\w{32} method=POST route=/models/\{name\}/predictions status=200 ms=", log)
@@ -93,10 +66,10 @@ def test_addresses_are_written_as_a_browser_takes_them(monkeypatch, picture_bund
 
 
 @pytest.mark.slow
-def test_the_service_keeps_what_its_own_description_promises(process, picture):
+def test_the_service_keeps_what_its_own_description_promises(service, picture):
     schemathesis = pytest.importorskip("schemathesis")
     checks = importlib.import_module("schemathesis.specs.openapi.checks")
-    _, address, _ = process
+    address = service.address
     promised = [
         checks.status_code_conformance,
         checks.content_type_conformance,

@@ -96,3 +96,18 @@ def test_a_body_that_comes_too_slowly_is_refused(make_client):
     messages = client.portal.call(send_slowly)
     assert messages[0]["status"] in (400, 408)
     assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("charset", ["undefined", "idna", "no-such", "zlib"])
+def test_a_charset_that_decodes_nothing_breaks_nothing(client, picture, charset):
+    body = b'--x\r\nContent-Disposition: form-data; name="\xff"; filename="a"\r\n\r\n' + picture + b"\r\n--x--\r\n"
+    headers = {"Content-Type": f"multipart/form-data; boundary=x; charset={charset}"}
+    response = client.post(ADDRESS, content=body, headers=headers)
+    assert response.status_code in (400, 422)
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+def test_a_fact_may_be_long_but_not_endless(client, picture):
+    sent = [client.post(ADDRESS, data={"note": "a" * length}, files={"image": picture}) for length in (1024, 1025)]
+    assert [response.status_code for response in sent] == [200, 400]
+    assert sent[1].json()["detail"] == "Part exceeded maximum size of 1KB."
