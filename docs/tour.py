@@ -1,7 +1,7 @@
 """Makes the console outputs and pictures of the README and the tutorials anew: `python docs/tour.py [PAGE...]`.
 
 Runs every command of a page in a new folder, and puts what it printed and the pictures that it made in their place.
-Of long outputs only the parts that a tour keeps stay. Each page takes some minutes on two cores.
+Of long outputs only the parts that a tour keeps stay. Each page takes some minutes on two free cores.
 """
 
 import os
