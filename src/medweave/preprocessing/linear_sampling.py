@@ -53,7 +53,7 @@ class LinearSampling:
         for axis, along in enumerate(order):
             count = source.size_voxels[along]
             positions = start[along] + steps[along, axis] * np.arange(target.size_voxels[axis])
-            matrix = _interpolation(positions, count, margin_voxels)
+            matrix: NDArray[Any] = _interpolation(positions, count, margin_voxels)
             if smooth:
                 matrix = matrix @ _smoothing(count, source.spacing_mm[along], target.spacing_mm[axis])
             matrices.append(np.where(np.abs(matrix) < LEAST_WEIGHT, 0, matrix).astype(np.float32))
