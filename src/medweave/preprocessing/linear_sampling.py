@@ -43,11 +43,11 @@ class LinearSampling:
             smooth: Smooth along axes that become coarser, as `smooth_before_shrinking` does.
             margin_voxels: How much farther than the edges they reach.
         """
-        axes, steps = (
+        axes, new_axes = (
             np.asarray(grid.direction).reshape(grid.spatial_dims, -1) * grid.spacing_mm for grid in (source, target)
         )
         start = np.linalg.solve(axes, np.subtract(target.origin_mm, source.origin_mm))
-        steps = np.linalg.solve(axes, steps)
+        steps = np.linalg.solve(axes, new_axes)
         order = tuple(np.abs(steps).argmax(axis=0).tolist())
         matrices = []
         for axis, along in enumerate(order):
