@@ -330,7 +330,8 @@ class Predictor:
             )
             labels, volume_ml = sitk.GetArrayViewFromImage(label_map), preprocessed.native_grid.voxel_volume_ml
             volumes = {
-                structure: np.count_nonzero(labels == value) * volume_ml for structure, value in head.structures.items()
+                structure: float(np.count_nonzero(labels == value) * volume_ml)
+                for structure, value in head.structures.items()
             }
             deviations = spread.voxels.get(name, ()) if spread else ()
             segmentations[name] = SegmentationPrediction(

@@ -43,17 +43,17 @@ class LinearSampling:
             smooth: Smooth along axes that become coarser, as `smooth_before_shrinking` does.
             margin_voxels: How much farther than the edges they reach.
         """
-        axes, steps = (
+        axes, new_axes = (
             np.asarray(grid.direction).reshape(grid.spatial_dims, -1) * grid.spacing_mm for grid in (source, target)
         )
         start = np.linalg.solve(axes, np.subtract(target.origin_mm, source.origin_mm))
-        steps = np.linalg.solve(axes, steps)
+        steps = np.linalg.solve(axes, new_axes)
         order = tuple(np.abs(steps).argmax(axis=0).tolist())
         matrices = []
         for axis, along in enumerate(order):
             count = source.size_voxels[along]
             positions = start[along] + steps[along, axis] * np.arange(target.size_voxels[axis])
-            matrix = _interpolation(positions, count, margin_voxels)
+            matrix: NDArray[Any] = _interpolation(positions, count, margin_voxels)
             if smooth:
                 matrix = matrix @ _smoothing(count, source.spacing_mm[along], target.spacing_mm[axis])
             matrices.append(np.where(np.abs(matrix) < LEAST_WEIGHT, 0, matrix).astype(np.float32))
