@@ -94,7 +94,7 @@ def test_every_block_says_its_language_and_no_command_hides_in_text() -> None:
         for page in PAGES
         for fence in re.findall(r"^```.*$", page.read_text(encoding="utf-8"), re.M)[::2]
     ]
-    known = {f"```{language}" for language in ("sh", "console", "yaml", "python", "text")}
+    known = {f"```{language}" for language in ("sh", "console", "yaml", "toml", "python", "text")}
     assert [opening for opening in openings if opening[1] not in known] == []
     assert [page for page, block in fenced("text") if re.search(r"^(\$ )?medweave ", block, re.M)] == []
 
