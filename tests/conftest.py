@@ -3,6 +3,7 @@
 import base64
 import importlib
 import json
+import locale
 import logging
 import os
 import socket
@@ -284,7 +285,9 @@ def write_dicom_slice() -> Callable[..., None]:
         writer = sitk.ImageFileWriter()
         writer.KeepOriginalImageUIDOn()
         writer.SetFileName(str(path))
+        before = locale.setlocale(locale.LC_ALL)
         writer.Execute(image)
+        locale.setlocale(locale.LC_ALL, before)  # GDCM's writer sets C, in which Python reads text as ASCII
 
     return write
 

@@ -15,7 +15,7 @@ def test_a_section_is_frozen_and_refuses_unknown_keys() -> None:
         box.size_voxels = (3, 4)
     with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
         Box(size_voxels=(1, 2), colour="red")
-    assert Box.model_fields["size_voxels"].description == "Of the box."
+    assert Box.model_json_schema()["properties"]["size_voxels"]["description"] == "Of the box."
 
 
 @pytest.mark.parametrize("size", [(1,), (1, 2, 3, 4), (0, 1)])
