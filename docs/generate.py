@@ -219,7 +219,7 @@ def class_scores() -> str:
             lines.append(_class_row(folder.name, task, head, metrics))
             patterns = head.get("by_missing_inputs") or {}
             lines += [
-                _class_row("", f"{task}, {'all inputs' if name == 'complete' else f'without {name}'}", part, metrics)
+                _class_row("", f"{task}, {'all inputs' if name == 'complete' else name}", part, metrics)
                 for name, part in patterns.items()
             ]
     return "\n".join(lines)
