@@ -36,6 +36,7 @@ from medweave.building.check import read_recipe
 from medweave.building.model import build_model
 from medweave.data.case import Case
 from medweave.inference.backends.torch import to_channels_last
+from medweave.inference.predictor import Predictor
 from medweave.inference.run_model import build_predictor
 from medweave.inference.writers.writer import WRITERS
 from medweave.preprocessing.readers.medical import read_channels
@@ -56,7 +57,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "volume.nii.gz"
         draw_volume(file)
-        rounds = [{way: in_process(file, way) for way in WAYS} for _ in range(ROUNDS)]
+        rounds = [{way: in_process(file, way) for way in ("medweave", "plain")} for _ in range(ROUNDS)]
+        network = in_process(file, "network")["memory"]
     ours, plain = [found["medweave"] for found in rounds], [found["plain"] for found in rounds]
     peak, before = (max(found.pop(key) for found in ours) for key in ("peak", "before"))
     totals = [sum(found.values()) for found in ours]
@@ -77,7 +79,12 @@ def main() -> None:
             ("plain MONAI, peak memory", max(found["peak"] for found in plain), "MB"),
             ("peak memory", peak, "MB"),
             ("memory before the case (Python, PyTorch, network)", before, "MB"),
-            ("memory of the case, in float32 volumes of its size", (peak - before) / megabytes, "volumes"),
+            ("memory of the network on one window", network, "MB"),
+            (
+                "memory of the rest, in float32 volumes of the case's size",
+                (peak - before - network) / megabytes,
+                "volumes",
+            ),
         ],
     )
 
@@ -92,9 +99,7 @@ def in_process(file: Path, way: str) -> dict[str, float]:
 
 def predict(file: Path) -> dict[str, float]:
     """Return the seconds of each part, and the memory in MB."""
-    recipe = read_recipe(RECIPE, OVERRIDES)
-    torch.manual_seed(0)
-    predictor = build_predictor(recipe, to_channels_last(build_model(recipe).eval()))
+    predictor = random_predictor()
     case = Case("volume", "volume", images={"image": file})
     head, info = next(iter(predictor.segmentation_heads.items()))
     before, clock = peak_memory_mb(), [time.perf_counter()]
@@ -111,6 +116,23 @@ def predict(file: Path) -> dict[str, float]:
     clock.append(time.perf_counter())
     parts = ("read", "preprocess", "network", "restore", "write")
     return dict(zip(parts, np.diff(clock).tolist(), strict=True)) | {"before": before, "peak": peak_memory_mb()}
+
+
+def random_predictor() -> Predictor:
+    """Return the recipe's network with random weights."""
+    recipe = read_recipe(RECIPE, OVERRIDES)
+    torch.manual_seed(0)
+    return build_predictor(recipe, to_channels_last(build_model(recipe).eval()))
+
+
+def run_network(_file: Path) -> dict[str, float]:
+    """Return the memory in MB that the network takes for one window."""
+    predictor = random_predictor()
+    (network,) = predictor.networks
+    before = peak_memory_mb()
+    window = np.zeros((1, 1, *predictor.window.size_voxels["mri"]), np.float32)
+    network({"mri": window}, {"mri": np.ones(1, np.bool_)})
+    return {"memory": peak_memory_mb() - before}
 
 
 def predict_plainly(file: Path) -> dict[str, float]:
@@ -162,7 +184,7 @@ def draw_volume(file: Path) -> None:
     sitk.WriteImage(image, str(file), useCompression=True)
 
 
-WAYS = {"medweave": predict, "plain": predict_plainly}
+WAYS = {"medweave": predict, "plain": predict_plainly, "network": run_network}
 
 if __name__ == "__main__":
     main()

@@ -148,9 +148,9 @@ def test_the_largest_component_is_scipy_s_largest():
     assert largest_connected_component(mask).sum() == sizes.max()
 
 
-@pytest.mark.parametrize("filling", [False, True])
-def test_a_uniform_mask_stays(filling):
-    mask = np.full((4, 4), filling)
+@pytest.mark.parametrize(("size", "filling"), [((4, 4), False), ((4, 4), True), ((0, 0, 0), False)])
+def test_a_uniform_mask_stays(size, filling):
+    mask = np.full(size, filling)
     assert np.array_equal(largest_connected_component(mask), mask)
 
 
