@@ -2,10 +2,7 @@
 
 from torch import Tensor, nn
 
-from medweave.models.eager import is_eager_on_cpu
-
-#: With fewer channels than this, PyTorch's channels-last kernels have nothing to vectorise over.
-FEW_CHANNELS = 8
+from medweave.models.eager import FEW_CHANNELS, is_eager_on_cpu
 
 
 def _arranged(features: Tensor) -> Tensor:

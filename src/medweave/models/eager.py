@@ -3,6 +3,9 @@
 import torch
 from torch import Tensor
 
+#: With fewer channels than this, channels-last kernels have nothing to vectorise over.
+FEW_CHANNELS = 8
+
 
 def is_eager_on_cpu(features: Tensor) -> bool:
     """Whether a layer runs step by step on a CPU: neither on a GPU nor traced, compiled or exported."""

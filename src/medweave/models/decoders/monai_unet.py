@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from medweave.models.blocks import Norm
 from medweave.models.encoders.monai_unet import monai_dropout, monai_norm
 from medweave.models.prelu import PReLU
+from medweave.models.transposed_convolution import ConvTranspose2d, ConvTranspose3d
 
 
 class MonaiUNetDecoder(nn.Module):
@@ -71,6 +72,8 @@ class MonaiUNetDecoder(nn.Module):
             conv_only=is_top and residual_units == 0,
             is_transposed=True,
         )
+        # Of MONAI's block only the layer's class is another: it adds no parameter.
+        transposed.conv.__class__ = ConvTranspose2d if spatial_dims == 2 else ConvTranspose3d
         if residual_units == 0:
             return transposed
         unit = ResidualUnit(

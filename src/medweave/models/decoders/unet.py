@@ -1,14 +1,14 @@
 """The expanding path of the U-Net."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Literal
 
 import torch
-from monai.networks.layers.factories import Conv
 from torch import Tensor, nn
 
 from medweave.models.blocks import Axes, DoubleConv, Norm, ResidualBlock, level_kernels
+from medweave.models.transposed_convolution import ConvTranspose2d, ConvTranspose3d
 
 
 class UNetDecoder(nn.Module):
@@ -51,7 +51,7 @@ class UNetDecoder(nn.Module):
             self.skips.insert(0, 0)
         self.channels = tuple(count for count, _ in levels[:-1])
         kernels = level_kernels([tuple(stride) for _, stride in levels])
-        transposed = Conv[Conv.CONVTRANS, spatial_dims]
+        transposed: Callable[..., nn.Module] = ConvTranspose2d if spatial_dims == 2 else ConvTranspose3d
         self.upsamplings = nn.ModuleList()
         self.blocks = nn.ModuleList()
         for (fine, near), (coarse, far), skip, kernel in zip(levels, levels[1:], self.skips, kernels, strict=False):
