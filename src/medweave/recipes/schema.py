@@ -148,6 +148,9 @@ class Training(Section):
     loss_weighting: Literal["fixed", "uncertainty"] = "fixed"
     """fixed: each loss counts its weight; uncertainty: times a factor that is learned with the network (Kendall et al.,
     CVPR 2018). `train/loss` and `val/loss` stay at the fixed weights."""
+    weight_average_epochs: PositiveFloat | None = None
+    """Epochs that an exponential moving average of the weights looks back; it is what is validated and kept (Polyak and
+    Juditsky, 1992). null: the weights of the last step are."""
     seed: Annotated[int, Field(ge=0)] = 42
     """Seed of weights, data order, patches, augmentation and dropout."""
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import Callback, EarlyStopping
+from pytorch_lightning.callbacks import Callback, EarlyStopping, EMAWeightAveraging
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from medweave.core.errors import RunError
@@ -43,6 +43,7 @@ class LoopSettings:
         loader_workers: Processes that load and augment.
         seed: Of the data order and the samples.
         balance: Classification head whose classes are drawn equally often, or None.
+        weight_average_epochs: Epochs that the moving average of the weights looks back, or None for no average.
     """
 
     max_epochs: int
@@ -58,6 +59,7 @@ class LoopSettings:
     loader_workers: int
     seed: int
     balance: str | None = None
+    weight_average_epochs: float | None = None
 
     @property
     def lower_is_better(self) -> bool:
@@ -68,6 +70,13 @@ class LoopSettings:
         """Return the optimizer steps of an epoch over `cases` training cases."""
         batches = max(cases * self.per_case // self.batch_size, 1)
         return -(-batches // self.accumulate_batches)
+
+    def weight_averaging(self, cases: int) -> list[Callback]:
+        """Return what averages the weights over the steps, if anything does; its average is validated and kept."""
+        if self.weight_average_epochs is None:
+            return []
+        steps = self.weight_average_epochs * self.steps_per_epoch(cases)
+        return [EMAWeightAveraging(decay=max(1.0 - 1.0 / steps, 0.0))]
 
 
 @dataclass(frozen=True)
@@ -121,7 +130,15 @@ def fit(
     )
     # The checkpoint is written last, when every other callback has taken the epoch into its state.
     trainer = _build_trainer(
-        settings, run, callbacks=[TensorBoardPictures(channels), metrics, ProgressBar(), checkpoints]
+        settings,
+        run,
+        callbacks=[
+            *settings.weight_averaging(len(training)),
+            TensorBoardPictures(channels),
+            metrics,
+            ProgressBar(),
+            checkpoints,
+        ],
     )
     with _explained(trainer, run):
         trainer.fit(

@@ -173,6 +173,7 @@ def _loop_settings(recipe: Recipe) -> LoopSettings:
         loader_workers=int(training.loader_workers),
         seed=training.seed,
         balance=training.balance,
+        weight_average_epochs=training.weight_average_epochs,
     )
 
 

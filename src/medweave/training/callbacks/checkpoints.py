@@ -10,7 +10,6 @@ from safetensors.torch import save_file
 
 from medweave.core.files import atomic_path
 from medweave.runs.folder import RunFolder
-from medweave.training.module import MultiTaskModule
 
 
 class RunCheckpoints(Callback):
@@ -42,16 +41,21 @@ class RunCheckpoints(Callback):
         if self._is_best_pending:
             self._is_best_pending = False
             self._save(trainer, best=True)
-            if isinstance(pl_module, MultiTaskModule):
-                weights = {name: tensor.contiguous().cpu() for name, tensor in pl_module.model.state_dict().items()}
-                with atomic_path(self.run.weights) as temporary:
-                    save_file(weights, temporary)
         self._save(trainer, best=False)
 
     def _save(self, trainer: pl.Trainer, *, best: bool) -> None:
-        path = self.run.best_checkpoint if best else self.run.last_checkpoint
-        with atomic_path(path) as temporary:
-            torch.save(trainer._checkpoint_connector.dump_checkpoint(), temporary)
+        checkpoint = trainer._checkpoint_connector.dump_checkpoint()
+        with atomic_path(self.run.best_checkpoint if best else self.run.last_checkpoint) as temporary:
+            torch.save(checkpoint, temporary)
+        if best:
+            # Of the checkpoint, not of the module: an average of the weights is in the former only.
+            weights = {
+                name.removeprefix("model."): tensor.contiguous().cpu()
+                for name, tensor in checkpoint["state_dict"].items()
+                if name.startswith("model.")
+            }
+            with atomic_path(self.run.weights) as temporary:
+                save_file(weights, temporary)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the best value and its epoch."""
