@@ -2,22 +2,25 @@
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import permutations
 from math import prod
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import BinaryIO, Literal, Protocol
 
 import SimpleITK as sitk
 
 from medweave.core.errors import DataError
 from medweave.preprocessing.pipeline import Preprocessor
+from medweave.preprocessing.readers.dicom import MAGIC, PREAMBLE_BYTES, dicom_files, read_dicom_series
+from medweave.serving import dicom_archive
 from medweave.serving.limits import BYTES_PER_MB, Limits
 from medweave.serving.nifti_header import HEADER_BYTES, is_nifti, nifti_size
 from medweave.serving.picture_header import JPEG_SIGNATURE, PNG_SIGNATURE, jpeg_pixels, png_pixels
 
 GZIP_SIGNATURE = b"\x1f\x8b"
-CHUNK_BYTES = 2**18
+CHUNK_BYTES, FLOAT_BYTES = 2**18, 4
 
 Refusal = Literal["damaged-image", "empty-image", "image-too-large", "unsupported-image"]
 
@@ -47,6 +50,8 @@ class Readable(Protocol):
 class Admission:
     """Writes the images of a request to disk, decompressed, as long as they keep the limits.
 
+    DICOM files become the NIfTI volume that they hold, so that nothing behind this class knows of them.
+
     Args:
         folder: Where they go.
         limits: What they must keep.
@@ -71,15 +76,21 @@ class Admission:
         Raises:
             RefusedImageError: It is empty, of an unknown kind, damaged or too large.
         """
-        start = content.read(len(PNG_SIGNATURE))
+        start = content.read(PREAMBLE_BYTES + len(MAGIC))
         content.seek(0)
         stem = str(len(list(self.folder.iterdir())))
         try:
-            if start == PNG_SIGNATURE:
+            if start.startswith(PNG_SIGNATURE):
                 return self._picture(content, png_pixels(content), self.folder / f"{stem}.png")
             if start.startswith(JPEG_SIGNATURE):
                 return self._picture(content, jpeg_pixels(content), self.folder / f"{stem}.jpg")
             path = self.folder / f"{stem}.nii"
+            if start.startswith(dicom_archive.SIGNATURE):
+                with dicom_archive.archive_entries(content, max_files=self.limits.archive_files) as (archive, entries):
+                    self._keep_bytes(sum(entry.file_size for entry in entries))
+                    return self._series((archive.open(entry) for entry in entries), path, preprocessor)
+            if start.endswith(MAGIC):
+                return self._series([content], path, preprocessor)
             if start.startswith(GZIP_SIGNATURE):
                 with gzip.open(content) as plain:
                     return self._volume(plain, path, preprocessor)
@@ -104,7 +115,7 @@ class Admission:
         if not is_nifti(header):
             raise RefusedImageError(
                 "unsupported-image",
-                "it is none of NIfTI-1 in one file (.nii, .nii.gz), PNG and JPEG",
+                "it is none of NIfTI-1 in one file (.nii, .nii.gz), DICOM, PNG and JPEG",
                 fix="convert it.",
             )
         size = nifti_size(header)
@@ -113,6 +124,27 @@ class Admission:
         written = self._write(_chunks(content, first=header), path)
         if written < size.file_bytes:
             raise ValueError(f"it has {written} of the {size.file_bytes} bytes that its header promises")
+        _keep(_preprocessed_voxels(path, preprocessor), self.limits.voxels, "voxels in the model's spacing")
+        return path
+
+    def _series(self, files: Iterable[Readable], path: Path, preprocessor: Preprocessor) -> Path:
+        with TemporaryDirectory(dir=self.folder) as name:
+            folder = Path(name)
+            for number, file in enumerate(files):
+                self._write(_chunks(file), folder / f"{number}.dcm")
+            slices = dicom_files(folder)
+            if not slices:
+                raise RefusedImageError("unsupported-image", "its archive has no DICOM file", fix="send one series.")
+            voxels = sum(prod(_header(path).GetSize()) for path in slices)
+            _keep(voxels, self.limits.voxels, "voxels")
+            self._keep_bytes(voxels * FLOAT_BYTES)
+            try:
+                sitk.WriteImage(read_dicom_series(folder), str(path))
+            except DataError as error:
+                what = error.what if error.got is None else f"{error.what}: {error.got}"
+                fix = "send one whole series."
+                raise RefusedImageError("damaged-image", what.replace(f"{folder}/", ""), fix=fix) from error
+        self._written_bytes += path.stat().st_size
         _keep(_preprocessed_voxels(path, preprocessor), self.limits.voxels, "voxels in the model's spacing")
         return path
 
@@ -146,17 +178,23 @@ def _keep(found: float, limit: int, what: str) -> None:
         )
 
 
-def _preprocessed_voxels(path: Path, preprocessor: Preprocessor) -> float:
-    """Return at most how many voxels a volume has in the model's spacing, whichever way its axes lie."""
-    if preprocessor.spacing_mm is None:
-        return 0
+def _header(path: Path) -> sitk.ImageFileReader:
+    """Return a reader that has read an image's header."""
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:
         reader.ReadImageInformation()
     except RuntimeError as error:
         raise ValueError("its header cannot be read") from error
-    extents_mm = [size * spacing for size, spacing in zip(reader.GetSize()[:3], reader.GetSpacing()[:3], strict=True)]
+    return reader
+
+
+def _preprocessed_voxels(path: Path, preprocessor: Preprocessor) -> float:
+    """Return at most how many voxels a volume has in the model's spacing, whichever way its axes lie."""
+    if preprocessor.spacing_mm is None:
+        return 0
+    header = _header(path)
+    extents_mm = [size * spacing for size, spacing in zip(header.GetSize()[:3], header.GetSpacing()[:3], strict=True)]
     return max(
         prod(max(extent / spacing, 1.0) for extent, spacing in zip(extents_mm, order, strict=False))
         for order in permutations(preprocessor.spacing_mm)

@@ -13,6 +13,7 @@ class Limits:
         upload_mb: Of the body of a request.
         decompressed_mb: Of all images of a request, decompressed.
         pixels: Of a picture.
+        archive_files: Of a zipped DICOM series.
         voxels: Of a volume, as it is and in the model's spacing.
         upload_s: Time in which an upload must be there.
         job_s: Time that a prediction may take once it has begun.
@@ -26,6 +27,7 @@ class Limits:
     upload_mb: int = 500
     decompressed_mb: int = 2000
     pixels: int = 50_000_000
+    archive_files: int = 5000
     voxels: int = 200_000_000
     upload_s: float = 120
     job_s: float = 900

@@ -17,6 +17,7 @@ from medweave.serving.served_model import ServedModel
 #: Where a visitor's last prediction is kept, and the key of its widgets.
 SHOWN, KEY = "shown", "key"
 UPLOAD, EXAMPLE = "My images", "An example"
+VOLUME, PICTURE = "NIfTI volume or zipped DICOM series", "PNG, JPEG, DICOM or NIfTI picture"
 
 
 def show_predictions(models: Mapping[str, ServedModel], limits: Limits) -> None:
@@ -63,7 +64,7 @@ def _offer_upload(model: ServedModel, limits: Limits) -> None:
     with st.form("images"):
         files = {
             name: st.file_uploader(
-                f"{name} ({'NIfTI volume' if preprocessor.spatial_dims == 3 else 'PNG, JPEG or NIfTI picture'})",
+                f"{name} ({VOLUME if preprocessor.spatial_dims == 3 else PICTURE})",
                 key=f"{model.name} {name}",
                 max_upload_size=limits.upload_mb,
             )

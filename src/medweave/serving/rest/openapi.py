@@ -20,8 +20,8 @@ FORM: dict[str, Any] = {
                     "type": "object",
                     "minProperties": 1,
                     "additionalProperties": {"type": "string", "format": "binary"},
-                    "description": "Images under their names in the model (NIfTI-1 in one file, plain or gzipped, PNG "
-                    "or JPEG), and facts about the case as text (height_cm).",
+                    "description": "Images under their names in the model (NIfTI-1 in one file, plain or gzipped, a "
+                    "DICOM file or a zipped series, PNG or JPEG), and facts about the case as text (height_cm).",
                     "example": {"image": "the content of chest.png"},
                 }
             }

@@ -1,7 +1,9 @@
 import gzip
 import io
 import math
+import shutil
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -71,6 +73,24 @@ def test_a_volume_is_answered_in_the_background_as_the_predictor_answers_it(clie
         np.frombuffer(gzip.decompress(content)[352:], np.uint8).tobytes()
         == sitk.GetArrayFromImage(segmentation.label_map).tobytes()
     )
+
+
+def test_a_zipped_dicom_series_is_answered_as_its_folder(client, served, tmp_path, write_dicom_slice):
+    folder = tmp_path / "series"
+    folder.mkdir()
+    voxels = np.random.default_rng(0).integers(0, 500, (12, 24, 20)).astype(np.int16)
+    for number, values in enumerate(voxels):
+        place = {"0020|0032": f"5\\-3\\{20 + 4 * number}"}
+        write_dicom_slice(folder / f"{number}.dcm", values, spacing_mm=(3.5, 3.0), **place)
+    archive = shutil.make_archive(str(tmp_path / "sent"), "zip", tmp_path, "series")
+    response = client.post("/models/heart/predictions", files={"image": Path(archive).read_bytes()})
+    found = wait(client, response.json()["links"]["self"])
+    assert found["status"] == "done", found
+    ((head, expected),) = served["heart"].predictor.predict(Case("c", "c", {"image": folder})).segmentations.items()
+    (tmp_path / "mask.nii.gz").write_bytes(client.get(found["links"]["masks"][head]).content)
+    mask = sitk.ReadImage(tmp_path / "mask.nii.gz")
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(mask), sitk.GetArrayFromImage(expected.label_map))
+    np.testing.assert_allclose((*mask.GetSpacing(), *mask.GetOrigin()), (3.5, 3.0, 4, 5, -3, 20), atol=1e-5)
 
 
 def test_a_client_may_choose_not_to_wait_and_to_wait(client, picture, volume):
