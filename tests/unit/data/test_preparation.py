@@ -84,6 +84,23 @@ def test_changed_setting_or_structure_is_computed_anew(cases, store) -> None:
     assert prepare(cases[:1], source(), store=store, workers=1).computed == 0
 
 
+def test_structures_in_another_order_have_other_labels(cases, store) -> None:
+    turned = StudySource(source().inputs, {"heart": SegmentationSource("mri", "image", {"left": 2, "right": 5})})
+    prepare(cases[:1], source(), store=store, workers=1)
+    (prepared,) = prepare(cases[:1], turned, store=store, workers=1).cases
+    np.testing.assert_array_equal(prepared.arrays()["labels.heart"], np.select([LABELS == 2, LABELS == 5], [1, 2], 0))
+
+
+def test_inputs_that_exchange_their_images_have_each_their_own(cases, store) -> None:
+    case = Case("a", "a", {"t1": cases[0].images["image"], "t2": cases[1].images["image"]})
+    preprocessor = source().inputs["mri"].preprocessor
+    for names in (("first", "second"), ("second", "first")):
+        inputs = {name: InputSource((image,), preprocessor) for name, image in zip(names, case.images, strict=True)}
+        (prepared,) = prepare([case], StudySource(inputs, {}), store=store, workers=1).cases
+        for name, path in zip(names, case.images.values(), strict=True):
+            np.testing.assert_array_equal(prepared.arrays()[f"image.{name}"][0], to_array(sitk.ReadImage(str(path))))
+
+
 def test_arrays_are_those_of_the_files(cases, store) -> None:
     (prepared,) = prepare(cases[:1], source(), store=store, workers=1).cases
     arrays = prepared.arrays()
