@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import Callback, EarlyStopping, EMAWeightAveraging
+from pytorch_lightning.callbacks import Callback, EarlyStopping
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from medweave.core.errors import RunError
@@ -20,6 +20,7 @@ from medweave.training.callbacks.metrics_file import MetricsFile
 from medweave.training.callbacks.progress import ProgressBar
 from medweave.training.callbacks.resources import Resources
 from medweave.training.callbacks.tensorboard import TensorBoardPictures
+from medweave.training.callbacks.weight_average import WeightAverage
 from medweave.training.data import StudyData
 from medweave.training.module import MultiTaskModule, ValidationCase
 from medweave.training.precision import LIGHTNING_PRECISION
@@ -70,13 +71,6 @@ class LoopSettings:
         """Return the optimizer steps of an epoch over `cases` training cases."""
         batches = max(cases * self.per_case // self.batch_size, 1)
         return -(-batches // self.accumulate_batches)
-
-    def weight_averaging(self, cases: int) -> list[Callback]:
-        """Return what averages the weights over the steps, if anything does; its average is validated and kept."""
-        if self.weight_average_epochs is None:
-            return []
-        steps = self.weight_average_epochs * self.steps_per_epoch(cases)
-        return [EMAWeightAveraging(decay=max(1.0 - 1.0 / steps, 0.0))]
 
 
 @dataclass(frozen=True)
@@ -129,17 +123,11 @@ def fit(
         balance=settings.balance,
     )
     # The checkpoint is written last, when every other callback has taken the epoch into its state.
-    trainer = _build_trainer(
-        settings,
-        run,
-        callbacks=[
-            *settings.weight_averaging(len(training)),
-            TensorBoardPictures(channels),
-            metrics,
-            ProgressBar(),
-            checkpoints,
-        ],
-    )
+    callbacks = [TensorBoardPictures(channels), metrics, ProgressBar(), checkpoints]
+    if settings.weight_average_epochs is not None:
+        steps = settings.weight_average_epochs * settings.steps_per_epoch(len(training))
+        callbacks.insert(0, WeightAverage(steps))
+    trainer = _build_trainer(settings, run, callbacks=callbacks)
     with _explained(trainer, run):
         trainer.fit(
             module,

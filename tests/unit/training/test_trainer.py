@@ -122,37 +122,6 @@ def test_a_resumed_training_equals_the_unbroken_one_bit_for_bit(
     assert {**resumed.summary, "seconds": 0} == {**unbroken.summary, "seconds": 0}
 
 
-def test_a_moving_average_of_the_weights_is_what_is_validated_and_kept(train_tiny, tmp_path, monkeypatch):
-    step, steps, validated = MultiTaskModule.optimizer_step, [], []
-
-    def optimizer_step(self, *args, **kwargs):
-        step(self, *args, **kwargs)
-        steps.append({name: tensor.clone() for name, tensor in self.model.state_dict().items()})
-
-    def validation_step(self, *args, **kwargs):
-        validated.append({name: tensor.clone() for name, tensor in self.model.state_dict().items()})
-        return validate(self, *args, **kwargs)
-
-    validate = MultiTaskModule.validation_step
-    monkeypatch.setattr(MultiTaskModule, "optimizer_step", optimizer_step)
-    monkeypatch.setattr(MultiTaskModule, "validation_step", validation_step)
-    result = train_tiny(tmp_path / "run", "training.weight_average_epochs=1.5", "training.validate_every_epochs=9")
-
-    epochs = result.summary["epochs"]
-    decay = 1 - 1 / (1.5 * len(steps) / epochs)
-    expected = steps[0]
-    for weights in steps[1:]:
-        expected = {name: decay * expected[name] + (1 - decay) * tensor for name, tensor in weights.items()}
-    kept = load_file(result.run.weights)
-    assert len(validated) == 2
-    assert kept.keys() == expected.keys()
-    for name, tensor in expected.items():
-        if kept[name].is_floating_point():
-            torch.testing.assert_close(kept[name], tensor)
-            torch.testing.assert_close(validated[0][name], tensor)
-    assert not all(torch.allclose(kept[name], steps[-1][name]) for name in kept)
-
-
 def test_a_resumed_training_of_classes_equals_the_unbroken_one_bit_for_bit(
     mixed_study, mixed_recipe, tmp_path, monkeypatch
 ):
