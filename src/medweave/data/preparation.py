@@ -132,7 +132,12 @@ def _description(case: Case, source: StudySource) -> dict[str, Any]:
             for name, entry in source.inputs.items()
         },
         "heads": {
-            name: [head.input_name, dict(head.structures), head.image_name in case.label_maps]
+            name: [
+                head.input_name,
+                dict(head.structures),
+                *sorted(head.merged_values.items()),
+                head.image_name in case.label_maps,
+            ]
             for name, head in source.heads.items()
         },
     }

@@ -22,12 +22,14 @@ class SegmentationHeadInfo:
         activation: What turns the logits into probabilities.
         input_name: Input on whose native grid the answer lies.
         image_name: Image of a case that has this grid.
+        merged_values: What further values of true label maps are read as.
     """
 
     structures: Mapping[str, int]
     activation: Activation
     input_name: str
     image_name: str
+    merged_values: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
