@@ -133,7 +133,13 @@ def _description(case: Case, source: StudySource) -> dict[str, Any]:
             for name, entry in source.inputs.items()
         ],
         "heads": [
-            [name, head.input_name, list(head.structures.items()), head.image_name in case.label_maps]
+            [
+                name,
+                head.input_name,
+                list(head.structures.items()),
+                sorted(head.merged_values.items()),
+                head.image_name in case.label_maps,
+            ]
             for name, head in source.heads.items()
         ],
     }

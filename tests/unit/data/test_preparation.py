@@ -120,6 +120,17 @@ def test_arrays_are_those_of_the_files(cases, store) -> None:
     assert inputs["mri"].native_grid == inputs["mri"].grid == Grid.of(image)
 
 
+def test_values_of_one_structure_are_prepared_alike(cases, store) -> None:
+    prepare(cases[:1], source(), store=store, workers=1)
+    head = SegmentationSource("mri", "image", {"right": 5, "left": 2}, merged_values={7: 5})
+    merged = StudySource(source().inputs, {"heart": head})
+    preparation = prepare(cases[:1], merged, store=store, workers=1)
+    assert preparation.computed == 1
+    labels = preparation.cases[0].arrays()["labels.heart"]
+    np.testing.assert_array_equal(labels == 1, np.isin(LABELS, [5, 7]))
+    np.testing.assert_array_equal(labels == 2, LABELS == 2)
+
+
 def test_foreground_lists_the_voxels_of_each_class(cases, store) -> None:
     (prepared,) = prepare(cases[:1], source(), store=store, workers=1).cases
     arrays = prepared.arrays()

@@ -1,7 +1,7 @@
 """What the report shows of a segmentation head."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,20 +31,20 @@ class CaseFiles:
         truth: True label map.
         prediction: Predicted label map.
         spatial_dims: 2 or 3.
+        merged_values: What further values of the true label map are read as.
     """
 
     image: Path
     truth: Path
     prediction: Path
     spatial_dims: int
+    merged_values: Mapping[int, int] = field(default_factory=dict)
 
     def read(self) -> tuple[sitk.Image, sitk.Image, sitk.Image]:
         """Return image (its first channel, in grey), truth and prediction."""
         image = read_channels(self.image, spatial_dims=self.spatial_dims, colour="grey")[0]
-        truth, predicted = (
-            read_label_map(path, spatial_dims=self.spatial_dims) for path in (self.truth, self.prediction)
-        )
-        return image, truth, predicted
+        truth = read_label_map(self.truth, spatial_dims=self.spatial_dims, merged_values=self.merged_values)
+        return image, truth, read_label_map(self.prediction, spatial_dims=self.spatial_dims)
 
 
 @dataclass(frozen=True)
