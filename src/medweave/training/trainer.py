@@ -174,7 +174,7 @@ def _build_trainer(settings: LoopSettings, run: RunFolder, *, callbacks: Sequenc
 
 @contextmanager
 def _explained(trainer: pl.Trainer, run: RunFolder) -> Iterator[None]:
-    """Turn a Ctrl-C or a lost loss in the block into a RunError, and keep Lightning's warnings and handler in it."""
+    """Turn a Ctrl-C, a killed loader or a lost loss into a RunError; keep Lightning's warnings and handler inside."""
     handler = signal.getsignal(signal.SIGINT)
     try:
         with warnings.catch_warnings():
@@ -185,14 +185,31 @@ def _explained(trainer: pl.Trainer, run: RunFolder) -> Iterator[None]:
         raise RunError(
             str(error), where=run.path, fix="lower optimizer.lr, or set training.precision to float32."
         ) from error
-    except SystemExit as error:  # Lightning's answer to Ctrl-C
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
         raise RunError(
-            f"interrupted in epoch {trainer.current_epoch + 1}; the run holds all up to the last whole epoch",
+            "a loader process was killed, perhaps since memory ran out",
             where=run.path,
-            fix="continue it with the same command and --resume.",
+            got=str(error).strip(),
+            fix="set training.loader_workers=0 in a new run, or close other programs and continue with --resume.",
         ) from error
+    except SystemExit as error:  # Lightning's answer to Ctrl-C
+        raise _interruption(run, epoch=trainer.current_epoch + 1) from error
     finally:
         signal.signal(signal.SIGINT, handler)
+
+
+def _interruption(run: RunFolder, *, epoch: int) -> RunError:
+    is_fold = RunFolder(run.path.resolve().parent).is_ensemble
+    if run.last_checkpoint.is_file() or is_fold:  # a fold without a checkpoint is begun again
+        what, fix = (
+            "the run holds all up to the last whole epoch",
+            "continue it with the same `medweave train` command and --resume.",
+        )
+    else:
+        what, fix = "no epoch is whole yet, so there is nothing to continue", "remove the folder and begin again."
+    return RunError(f"interrupted in epoch {epoch}; {what}", where=run.path, fix=fix)
 
 
 def default_workers() -> int:

@@ -215,7 +215,7 @@ def test_resume_refuses_other_data(train_tiny, heart_study, tmp_path, monkeypatc
 def test_resume_refuses_a_run_interrupted_in_its_first_epoch(train_tiny, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         _interrupt_at(patch, epoch=0)
-        with pytest.raises(RunError, match="interrupted in epoch 1"):
+        with pytest.raises(RunError, match=r"interrupted in epoch 1; no epoch is whole yet.*Fix: remove the folder"):
             train_tiny(tmp_path / "run")
     with pytest.raises(RunError, match="no checkpoint to continue from"):
         train_tiny(tmp_path / "run", resume=True)
@@ -224,6 +224,15 @@ def test_resume_refuses_a_run_interrupted_in_its_first_epoch(train_tiny, tmp_pat
 def test_a_loss_that_is_not_a_number_is_a_run_error_with_a_fix(train_tiny, tmp_path):
     with pytest.raises(RunError, match=r"the loss is nan in epoch \d.*Fix: lower optimizer\.lr"):
         train_tiny(tmp_path / "run", "optimizer={name: sgd, lr: 1.0e+30}", "training.gradient_clip_norm=null")
+
+
+def test_a_killed_loader_process_is_a_run_error_with_a_fix(train_tiny, tmp_path, monkeypatch):
+    def killed(*_arguments):
+        raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed.")
+
+    monkeypatch.setattr(MultiTaskModule, "training_step", killed)
+    with pytest.raises(RunError, match=r"a loader process was killed.*pid 7.*Fix: set training\.loader_workers=0"):
+        train_tiny(tmp_path / "run")
 
 
 def test_a_time_limit_before_the_first_validation_is_a_run_error(train_tiny, tmp_path):

@@ -143,7 +143,7 @@ def _case(figures: Path, head: str, rank: str, case_id: str, found: Segmentation
     truth, predicted = (to_array(label_map) for label_map in label_maps)
     grid = Grid.of(image)
     rows = found.table[found.table["case_id"] == case_id]
-    title = f"{rank.capitalize()} case: {case_id}, Dice {rows['dice'].mean():.3f}"
+    title = f"{head}, {rank} case: {case_id}, Dice {rows['dice'].mean():.3f}"
     overlay = comparison_figure(to_array(image), predicted, truth, grid=grid, title=title)
     is_volume = files.spatial_dims == 3
     view = surface_view(predicted, truth, structures=found.structures, grid=grid, title=title) if is_volume else ""

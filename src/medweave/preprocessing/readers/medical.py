@@ -112,7 +112,7 @@ def _split(image: sitk.Image, path: Path, *, spatial_dims: int) -> list[sitk.Ima
         where=path,
         got=f"{image.GetDimension()}D, size {image.GetSize()}",
         wanted=f"{spatial_dims}D",
-        fix=f"give {spatial_dims}D images, or set spatial_dims in the recipe.",
+        fix=f"give {spatial_dims}D images, or train with another spatial_dims in the recipe.",
     )
 
 
