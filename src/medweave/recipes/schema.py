@@ -115,8 +115,9 @@ class EarlyStopping(Section):
     """Stop when the monitored value no longer improves."""
 
     monitor: str = "val/score"
-    """Value that also chooses the best checkpoint: val/score (mean over heads of Dice and balanced accuracy), val/loss,
-    val/loss_HEAD, val/dice_HEAD_STRUCTURE, val/accuracy_HEAD, val/balanced_accuracy_HEAD or val/auc_HEAD."""
+    """Value that also chooses the best checkpoint: val/score (mean over heads of Dice and balanced accuracy), val/dice
+    (mean over segmentation heads), val/loss, val/loss_HEAD, val/dice_HEAD_STRUCTURE, val/accuracy_HEAD,
+    val/balanced_accuracy_HEAD or val/auc_HEAD."""
     patience: PositiveInt | None = None
     """Validations without improvement before stopping; null: never."""
 
@@ -266,20 +267,19 @@ class Recipe(Section):
         return []
 
     @property
-    def monitored_values(self) -> dict[str, str | None]:
-        """The values that a training may be judged by, each with the head that it is of."""
-        dice = {
-            f"val/dice_{name}_{key}": name
-            for name, head in self.data.segmentation_heads.items()
-            for key in head.structures
-        }
+    def monitored_values(self) -> dict[str, tuple[str, ...]]:
+        """The values that a training may be judged by, each with the heads of which one must have a truth."""
+        heads, drawn = tuple(self.losses), self.data.segmentation_heads
         of_classes = ("accuracy", "balanced_accuracy", "auc")
         return {
-            "val/score": None,
-            "val/loss": None,
-            **{f"val/loss_{name}": name for name in self.losses},
-            **dice,
-            **{f"val/{score}_{name}": name for name in self.network_classes for score in of_classes},
+            "val/score": heads,
+            "val/loss": heads,
+            **({"val/dice": tuple(drawn)} if drawn else {}),
+            **{f"val/loss_{name}": (name,) for name in heads},
+            **{
+                f"val/dice_{name}_{structure}": (name,) for name, head in drawn.items() for structure in head.structures
+            },
+            **{f"val/{score}_{name}": (name,) for name in self.network_classes for score in of_classes},
         }
 
     def _training_problems(self) -> list[str]:

@@ -35,9 +35,10 @@ class ValidationScores:
         """Return what is logged, by name.
 
         `val/loss_HEAD` is the mean over the cases with truth and `val/loss` the sum over the heads;
-        `val/dice_HEAD_STRUCTURE` a mean; `val/accuracy_HEAD`, `val/balanced_accuracy_HEAD` and `val/auc_HEAD` are of
-        all cases together. `val/score` is the mean over the heads of the mean Dice of a segmentation and the balanced
-        accuracy of a classification. What has no truth is left out.
+        `val/dice_HEAD_STRUCTURE` is a mean, and `val/dice` the mean over heads of that over structures and cases;
+        `val/accuracy_HEAD`, `val/balanced_accuracy_HEAD` and `val/auc_HEAD` are of all cases together. `val/score` is
+        the mean over the heads of the mean Dice of a segmentation and the balanced accuracy of a classification. What
+        has no truth is left out.
         """
         values = {f"val/loss_{head}": float(np.mean(losses)) for head, losses in self._losses.items()}
         if values:
@@ -47,6 +48,8 @@ class ValidationScores:
             for structure in cases[0]:
                 values[f"val/dice_{head}_{structure}"] = float(np.mean([case[structure] for case in cases]))
             scores.append(float(np.mean([mean_dice(case) for case in cases])))
+        if scores:
+            values["val/dice"] = float(np.mean(scores))
         for head, answers in self._classified.items():
             logits, targets = zip(*answers, strict=True)
             of_head = class_scores(np.stack(logits), targets)

@@ -83,16 +83,15 @@ def _refuse_absent_classes(recipe: Recipe, train: Sequence[PreparedCase]) -> Non
 def refuse_unjudged(recipe: Recipe, val: Sequence[PreparedCase]) -> None:
     """Refuse a validation part that cannot give the value which chooses the best epoch."""
     monitor = recipe.training.early_stopping.monitor
-    head = recipe.monitored_values[monitor]
     truths = {name for case in val for name in case.targets if name in recipe.network_classes}
     truths |= {name for case in val for name in recipe.data.segmentation_heads if f"labels.{name}" in case.arrays()}
-    if monitor == f"val/auc_{head}":
+    if is_auc := monitor.startswith("val/auc_"):
         truths &= {name for name, shares in class_shares(recipe, val).items() if any(0 < share < 1 for share in shares)}
-    if not truths & ({head} if head else {*recipe.losses}):
+    if truths.isdisjoint(recipe.monitored_values[monitor]):
         raise DataError(
             f"the validation part cannot give {monitor}",
             where=f"{len(val)} cases",
-            wanted="two classes" if monitor == f"val/auc_{head}" else "a case with the truth of its head",
+            wanted="two classes" if is_auc else "a case with the truth of its head",
             fix="add cases, draw another split (data.split.seed, data.split.val), or monitor another value "
             "(training.early_stopping.monitor).",
         )

@@ -204,14 +204,15 @@ def test_weights_of_losses_are_fixed_unless_they_are_learned() -> None:
 
 def test_what_may_be_monitored_is_what_the_heads_give() -> None:
     assert Recipe.model_validate(_classifying()).monitored_values == {
-        "val/score": None,
-        "val/loss": None,
-        "val/loss_heart": "heart",
-        "val/loss_side": "side",
-        "val/loss_signs": "signs",
-        "val/dice_heart_atrium": "heart",
-        **{f"val/{score}_side": "side" for score in ("accuracy", "balanced_accuracy", "auc")},
-        **{f"val/{score}_signs": "signs" for score in ("accuracy", "balanced_accuracy", "auc")},
+        "val/score": ("heart", "side", "signs"),
+        "val/loss": ("heart", "side", "signs"),
+        "val/dice": ("heart",),
+        "val/loss_heart": ("heart",),
+        "val/loss_side": ("side",),
+        "val/loss_signs": ("signs",),
+        "val/dice_heart_atrium": ("heart",),
+        **{f"val/{score}_side": ("side",) for score in ("accuracy", "balanced_accuracy", "auc")},
+        **{f"val/{score}_signs": ("signs",) for score in ("accuracy", "balanced_accuracy", "auc")},
     }
 
 

@@ -19,7 +19,16 @@ def test_the_score_is_the_mean_of_dice_and_balanced_accuracy():
     assert values["val/dice_heart_rv"] == pytest.approx(0.4)
     assert values["val/accuracy_side"] == 0.75
     assert values["val/balanced_accuracy_side"] == 0.5
+    assert values["val/dice"] == pytest.approx(0.6)
     assert values["val/score"] == pytest.approx((0.6 + 0.5) / 2)
+
+
+def test_the_dice_of_all_is_the_mean_of_the_heads_whatever_their_cases():
+    found = ValidationScores()
+    found.add_dice("ed", {"lv": 0.9, "rv": 0.5})
+    for dice in (0.2, 0.4):
+        found.add_dice("es", {"lv": dice})
+    assert found.values()["val/dice"] == pytest.approx((0.7 + 0.3) / 2)
 
 
 def test_a_loss_is_the_mean_over_the_cases_with_truth_and_the_losses_are_summed():
@@ -33,5 +42,5 @@ def test_a_loss_is_the_mean_over_the_cases_with_truth_and_the_losses_are_summed(
 def test_a_head_without_truth_is_left_out_of_the_score():
     found = ValidationScores()
     found.add_dice("heart", {"lv": 0.9})
-    assert found.values() == {"val/dice_heart_lv": 0.9, "val/score": 0.9}
+    assert found.values() == {"val/dice_heart_lv": 0.9, "val/dice": 0.9, "val/score": 0.9}
     assert ValidationScores().values() == {}
