@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_jsonable_python
 from torch import nn
 
 from medweave.augmentation.augmentation import AUGMENTATIONS, SampleKeys
@@ -249,7 +250,8 @@ def _completed(recipe: Recipe) -> Recipe:
     def full(component: Component, kind: str) -> Component:
         registry, given = REGISTRIES[kind]
         extras = {key: float(component.parameters.get(key, 1.0)) for key in LOSS_EXTRAS} if kind == "losses" else {}
-        return Component(name=component.name, **extras, **component_parameters(component, registry, given=given))
+        parameters = component_parameters(component, registry, given=given)
+        return Component(name=component.name, **extras, **to_jsonable_python(parameters))  # as a file gives them
 
     def all_full(table: dict[str, Component], kind: str) -> dict[str, Component]:
         return {key: full(component, kind) for key, component in table.items()}

@@ -155,7 +155,7 @@ BOTH = (CLASSES, "model.heads.side=pooled_mlp", "losses.side=focal", "patches.si
 def test_heads_of_both_kinds_fit_and_every_default_of_theirs_is_written_out() -> None:
     recipe = complete_recipe(load_recipe("heart", BOTH), "heart")
     assert recipe.losses["side"].parameters == {"weight": 1.0, "gamma": 2.0, "class_weights": None}
-    assert recipe.model.heads["side"].parameters["hidden"] == (256, 128)
+    assert recipe.model.heads["side"].parameters["hidden"] == [256, 128]
 
 
 def test_a_head_or_loss_of_the_wrong_kind_is_refused_with_those_that_fit() -> None:

@@ -59,4 +59,4 @@ def test_a_completed_recipe_has_every_default():
     complete = complete_recipe(_cardiac("measurement_classifiers.diagnosis=best_of"), "mine")
     assert complete.measurements.parameters == {"ed": "heart_ed", "es": "heart_es"}
     candidates = complete.measurement_classifiers["diagnosis"].parameters["candidates"]
-    assert candidates == ("logistic_regression", "linear_discriminant", "extra_trees")
+    assert candidates == ["logistic_regression", "linear_discriminant", "extra_trees"]

@@ -28,7 +28,9 @@ def demo(monkeypatch):
     def run(folder, *, on_stage, on_progress):
         folders.append(folder)
         on_stage("training the recipe `demo`")
-        return Demo(folder / "a.html", folder / "run", folder / "b.html", folder / "predictions", SUMMARY)
+        return Demo(
+            folder / "a.html", folder / "run", folder / "b.html", folder / "bundle", folder / "predictions", SUMMARY
+        )
 
     monkeypatch.setattr(command.workflow, "run", run)
     app = typer.Typer()
