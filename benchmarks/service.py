@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 import httpx2
 import psutil
-from bundle_latency import RECIPE, SIZE_PIXELS, draw_radiograph, timed, write_bundle
+from bundle_latency import RECIPE, SIZE_PIXELS, WITHOUT_TORCH, draw_radiograph, timed, write_bundle
 from recording import machine_facts, record
 
 from medweave.data.case import Case
@@ -28,8 +28,6 @@ CLIENTS = (1, 4, 16)
 REQUESTS, ROUNDS = 48, 3
 PAIRS, WARM_UP = 40, 3
 START_S, ANSWER_S = 120, 120
-#: Which nothing of PyTorch can be imported in.
-SERVER = "import sys; sys.modules['torch'] = None; from medweave.cli.main import main; main()"
 
 
 def main() -> None:
@@ -71,7 +69,7 @@ def server(bundle: Path) -> Iterator[tuple[int, str]]:
         port = found.getsockname()[1]
     arguments = ["serve", str(bundle), "--port", str(port), "--queue-length", str(2 * max(CLIENTS))]
     environment = {name: value for name, value in os.environ.items() if name != "MEDWEAVE_API_KEY"}
-    command = [sys.executable, "-c", SERVER, *arguments]
+    command = [sys.executable, "-c", WITHOUT_TORCH, *arguments]
     with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
         try:
             wait_until_ready(process, f"http://127.0.0.1:{port}/ready")

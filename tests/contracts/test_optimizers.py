@@ -34,7 +34,7 @@ def _step(optimizer, schedule):
 
 def test_there_are_optimizers_and_schedulers() -> None:
     assert {"adam", "adamw", "sgd"} <= set(OPTIMIZER_NAMES)
-    assert {"constant", "cosine", "plateau", "polynomial", "step"} <= set(SCHEDULER_NAMES)
+    assert {"constant", "cosine", "cosine_restarts", "plateau", "polynomial", "step"} <= set(SCHEDULER_NAMES)
 
 
 @pytest.mark.parametrize("name", OPTIMIZER_NAMES)

@@ -80,7 +80,7 @@ def build_study_source(recipe: Recipe) -> StudySource:
     heads = {}
     for name, head in recipe.data.segmentation_heads.items():
         input_name, image_name = input_of_head(recipe, name)
-        heads[name] = SegmentationSource(input_name, image_name, head.structures)
+        heads[name] = SegmentationSource(input_name, image_name, head.values, head.merged_values)
     targets = {
         name: TargetSource(head.target or name, head.classes, ignore=head.ignore, multi_label=head.multi_label)
         for name, head in recipe.data.classification_heads.items()

@@ -75,7 +75,8 @@ def _table(title: str, columns: Sequence[str]) -> Table:
 
 def _image_table(summary: Summary) -> Table:
     table = _table(
-        "images", ("image", "cases", "channels", "axis", "header", "size (voxels)", "spacing (mm)", "size (mm)")
+        "images (median, smallest to largest)",
+        ("image", "cases", "channels", "axis", "header", "size (voxels)", "spacing (mm)", "size (mm)"),
     )
     for name, image in summary.images.items():
         codes = [code for code in image.orientations if code]
@@ -101,7 +102,10 @@ def _intensity_table(summary: Summary) -> Table:
 
 
 def _structure_table(summary: Summary) -> Table:
-    table = _table("structures", ("label map of", "structure", "present in", "volume", "volume (voxels)"))
+    table = _table(
+        "structures (median, smallest to largest)",
+        ("label map of", "structure", "present in", "volume", "volume (voxels)"),
+    )
     for label_map, structures in summary.structures.items():
         for name, found in structures.items():
             table.add_row(

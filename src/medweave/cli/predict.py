@@ -56,7 +56,7 @@ def predict(
 def _print_report(report: workflow.PredictionReport) -> None:
     if report.n_resumed:
         print(f"{report.n_resumed} of {report.n_cases} cases were done before")
-    if report.records:
+    if any(record["status"] == "done" for record in report.records):
         Console(highlight=False).print(answer_table(report.records))
     further = report.n_cases - report.n_resumed - len(report.records)
     if further:

@@ -23,9 +23,11 @@ def _describe() -> Any:
 @app.command("list")
 def list_() -> None:
     """List the recipes of the library."""
-    for name in library_names():
+    names = library_names()
+    width = max(map(len, names))
+    for name in names:
         purpose = library_file(name).read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
-        print(f"{name:28} {purpose}")
+        print(f"{name:{width}}  {purpose}")
 
 
 @app.command()

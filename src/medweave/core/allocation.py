@@ -5,7 +5,7 @@ import platform
 
 #: Parameters of mallopt, from glibc's malloc.h.
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4
-_NEVER = 2**31 - 1
+_NEVER = -1  # as mallopt(3) has it; the largest number would be 2 GB, which a step of a 3D network frees
 
 
 def keep_freed_memory() -> None:

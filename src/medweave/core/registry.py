@@ -9,6 +9,7 @@ from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from pkgutil import walk_packages
+from threading import RLock
 from typing import Any, Generic, TypeVar
 
 from medweave.core.errors import MedweaveError, UsageError, did_you_mean
@@ -22,6 +23,9 @@ Component = Callable[..., Any]
 ComponentT = TypeVar("ComponentT", bound=Component)
 
 logger = get_logger(__name__)
+
+#: Held by who imports components: another thread waits for all of them, and a component may look others up.
+_LOADING = RLock()
 
 
 class Registry(Generic[ComponentT]):
@@ -89,13 +93,14 @@ class Registry(Generic[ComponentT]):
         return None if module.partition(".")[0] == self.home.partition(".")[0] else module
 
     def _load(self) -> None:
-        if self._is_loaded:
-            return
-        self._is_loaded = True
-        package = import_module(self.home)
-        for module in walk_packages(package.__path__, prefix=f"{self.home}."):
-            import_module(module.name)
-        load_installed_plugins()
+        with _LOADING:
+            if self._is_loaded:
+                return
+            self._is_loaded = True
+            package = import_module(self.home)
+            for module in walk_packages(package.__path__, prefix=f"{self.home}."):
+                import_module(module.name)
+            load_installed_plugins()
 
 
 def _origin(component: Component) -> str:

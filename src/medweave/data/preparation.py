@@ -126,15 +126,22 @@ def _files(case: Case, source: StudySource) -> list[Path]:
 
 
 def _description(case: Case, source: StudySource) -> dict[str, Any]:
+    # Lists, because order counts: of the structures, whose places become labels, and of the files that `_files` names.
     return {
-        "inputs": {
-            name: [entry.preprocessor.to_json(), entry.colour, [image in case.images for image in entry.image_names]]
+        "inputs": [
+            [name, entry.preprocessor.to_json(), entry.colour, [image in case.images for image in entry.image_names]]
             for name, entry in source.inputs.items()
-        },
-        "heads": {
-            name: [head.input_name, dict(head.structures), head.image_name in case.label_maps]
+        ],
+        "heads": [
+            [
+                name,
+                head.input_name,
+                list(head.structures.items()),
+                sorted(head.merged_values.items()),
+                head.image_name in case.label_maps,
+            ]
             for name, head in source.heads.items()
-        },
+        ],
     }
 
 

@@ -30,11 +30,19 @@ class InputSource:
 
 @dataclass(frozen=True)
 class SegmentationSource:
-    """A segmentation head: the input it sees, and the image on whose grid its label map is drawn."""
+    """A segmentation head: the input it sees, and the image on whose grid its label map is drawn.
+
+    Attributes:
+        input_name: The input.
+        image_name: The image.
+        structures: Value of each structure.
+        merged_values: What further values of true label maps are read as.
+    """
 
     input_name: str
     image_name: str
     structures: Mapping[str, int]
+    merged_values: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -204,7 +212,8 @@ class StudySource:
         if path is None:
             return None
         with blame(case, path):
-            return read_label_map(path, spatial_dims=self.inputs[source.input_name].preprocessor.spatial_dims)
+            spatial_dims = self.inputs[source.input_name].preprocessor.spatial_dims
+            return read_label_map(path, spatial_dims=spatial_dims, merged_values=source.merged_values)
 
 
 @contextmanager

@@ -171,9 +171,10 @@ def _judge_segmentations(
         path = predictions / f"{case.case_id}_{head}.nii.gz"
         write_nifti(label_map, path)
         image = predictor.image_path(case, head)
-        found.files[case.case_id, head] = CaseFiles(image, true_path, path, spatial_dims=label_map.GetDimension())
-        structures = predictor.segmentation_heads[head].structures
-        found.scores.append(_score(case, head, label_map=label_map, truth=true_path, structures=structures))
+        info = predictor.segmentation_heads[head]
+        files = CaseFiles(image, true_path, path, label_map.GetDimension(), info.merged_values)
+        found.files[case.case_id, head] = files
+        found.scores.append(_score(case, head, label_map=label_map, truth=true_path, info=info))
 
 
 def _judge_classes(
@@ -225,10 +226,10 @@ def _judge_measurements(
     found.measured.append(MeasuredCase(case.case_id, case.subject_id, prediction.measurements, true))
 
 
-def _score(case: Case, head: str, *, label_map: sitk.Image, truth: Path, structures: Mapping[str, int]) -> CaseScores:
+def _score(case: Case, head: str, *, label_map: sitk.Image, truth: Path, info: SegmentationHeadInfo) -> CaseScores:
     """Score a head on a case, in the case's own grid."""
     grid = Grid.of(label_map)
-    true_map = read_label_map(truth, spatial_dims=grid.spatial_dims)
+    true_map = read_label_map(truth, spatial_dims=grid.spatial_dims, merged_values=info.merged_values)
     difference = grid.difference(Grid.of(true_map))
     if difference:
         raise DataError(
@@ -237,5 +238,5 @@ def _score(case: Case, head: str, *, label_map: sitk.Image, truth: Path, structu
             got=difference,
             fix="resample the label map to its image, or leave the case out.",
         )
-    found = score_case(to_array(label_map), to_array(true_map), structures=structures, grid=grid)
+    found = score_case(to_array(label_map), to_array(true_map), structures=info.structures, grid=grid)
     return CaseScores(case.case_id, case.subject_id, head, found)

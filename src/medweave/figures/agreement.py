@@ -52,7 +52,7 @@ def agreement_figure(measurements: Sequence[MeasuredPairs]) -> Figure:
 def _draw(axes: Axes, pairs: MeasuredPairs) -> None:
     difference = pairs.predicted - pairs.truth
     unit = f" ({pairs.unit})" if pairs.unit else ""
-    style_axes(axes, title=pairs.title, x_label=f"mean{unit}", y_label=f"predicted - true{unit}")
+    style_axes(axes, title=pairs.title, x_label=f"mean of both{unit}", y_label=f"predicted - true{unit}")
     axes.axhline(0, color=MUTED, linewidth=0.9)
     axes.axhline(difference.mean(), color=INK, linewidth=1.4)
     _label(axes, float(difference.mean()))

@@ -22,7 +22,7 @@ LEGEND = {
     3: ("both", BOTH_COLOUR),
     4: ("two different structures", CONFUSED_COLOUR),
 }
-BACKGROUND, TEXT = "#10151c", "#dfe6ee"
+BACKGROUND, TEXT, LETTERS = "#10151c", "#dfe6ee", "#ffd60a"
 MARGIN_MM = 25.0
 OPACITY = 0.5
 OUTLINE = [withStroke(linewidth=2.5, foreground=BACKGROUND)]
@@ -92,7 +92,16 @@ def _draw(axes: Axes, plane: Plane, classes: NDArray[np.uint8], window: tuple[fl
         plane.bottom: (0.5, 0.04),
     }.items():
         axes.text(
-            x, y, text, color=TEXT, fontsize=9, transform=axes.transAxes, ha="center", va="center", path_effects=OUTLINE
+            x,
+            y,
+            text,
+            color=LETTERS,
+            fontsize=9,
+            fontweight="bold",
+            transform=axes.transAxes,
+            ha="center",
+            va="center",
+            path_effects=OUTLINE,
         )
 
 

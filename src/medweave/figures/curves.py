@@ -132,6 +132,8 @@ def _draw(axes: Axes, history: History, panel: Panel, *, best_epoch: int) -> Non
     style_axes(axes, title=panel.title, x_label="epoch")
     if panel.is_share:
         axes.set_ylim(0, 1)
+        for line in axes.lines:
+            line.set_clip_on(False)  # a line at 0 or 1 would be cut in half
     last = max(row["epoch"] for row in history)
     margin = 0.03 * max(last - 1, 1)
     axes.set_xlim(1 - margin, last + margin)

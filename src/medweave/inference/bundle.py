@@ -129,7 +129,7 @@ def load_bundle(path: Path, *, provider: Provider = "cpu") -> Predictor:
     source = StudySource(
         description.inputs,
         {
-            name: SegmentationSource(head.input_name, head.image_name, head.structures)
+            name: SegmentationSource(head.input_name, head.image_name, head.structures, head.merged_values)
             for name, head in description.segmentations.items()
         },
         description.targets,

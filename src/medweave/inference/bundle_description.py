@@ -7,7 +7,7 @@ from pydantic import Field
 from medweave.data.study import InputSource, TargetSource
 from medweave.inference.prediction import ClassificationHeadInfo, SegmentationHeadInfo
 from medweave.inference.predictor import WindowSettings
-from medweave.recipes.section import Component, Section
+from medweave.recipes.section import Component, Name, Section
 
 #: Of the schema; a program refuses a newer one than its own.
 FORMAT_VERSION = 1
@@ -85,13 +85,13 @@ class BundleDescription(Section):
     """Modules that register the layout or the measurements, where these are not medweave's own."""
     layout: Component
     """How the data of the study were arranged."""
-    inputs: dict[str, InputSource]
+    inputs: dict[Name, InputSource]
     """Images and preprocessing of each input; the steps are done in the order in which they are listed."""
     window: WindowSettings
     """How a network of one input without classes slides over an image, and what is done to the label map."""
-    segmentations: dict[str, SegmentationHeadInfo]
+    segmentations: dict[Name, SegmentationHeadInfo]
     """Segmentation heads: structures, and what turns the logits into probabilities."""
-    classifications: dict[str, ClassificationHeadInfo]
+    classifications: dict[Name, ClassificationHeadInfo]
     """Classification heads: classes, and the fitted temperature that divides the logits."""
     thresholds: dict[ThresholdOf, float] = Field(default={"sigmoid segmentation": 0.5, "multi-label class": 0.5})
     """Probability from which an answer that excludes no other is given."""

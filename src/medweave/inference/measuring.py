@@ -90,7 +90,7 @@ def build_measuring(
     heads = recipe.data.classification_heads
     return Measuring(
         measurements,
-        {name: head.structures for name, head in recipe.data.segmentation_heads.items()},
+        {name: head.values for name, head in recipe.data.segmentation_heads.items()},
         {
             f"{name}_from_measurements" if name in network_classes else name: MeasuredAnswer(
                 name, ClassificationHeadInfo(heads[name].classes), classifier

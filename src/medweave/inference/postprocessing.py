@@ -35,7 +35,7 @@ def restore_segmentation(
 ) -> tuple[sitk.Image, dict[str, NDArray[np.float32]]]:
     """Bring probabilities back to the native grid and choose a structure for each voxel.
 
-    Softmax gives the likeliest class, the background included; sigmoid the likeliest structure of at least one half.
+    Softmax gives the likeliest class, the background included; sigmoid the likeliest structure above one half.
     Slabs are restored one after the other, and only where a structure can be chosen, so that memory holds little beside
     the label map.
 

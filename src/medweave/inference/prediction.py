@@ -11,6 +11,7 @@ from medweave.inference.activations import Activation, sigmoid, softmax
 from medweave.inference.gate.warning import InputWarning
 from medweave.measurements.measurement import Measurement
 from medweave.preprocessing.geometry import Grid
+from medweave.recipes.section import Name
 
 
 @dataclass(frozen=True)
@@ -22,12 +23,14 @@ class SegmentationHeadInfo:
         activation: What turns the logits into probabilities.
         input_name: Input on whose native grid the answer lies.
         image_name: Image of a case that has this grid.
+        merged_values: What further values of true label maps are read as.
     """
 
-    structures: Mapping[str, int]
+    structures: Mapping[Name, int]
     activation: Activation
     input_name: str
     image_name: str
+    merged_values: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,7 @@ def build_predictor(
             activation=model.segmentation_heads[name].activation,  # type: ignore[arg-type]
             input_name=head.input_name,
             image_name=head.image_name,
+            merged_values=head.merged_values,
         )
         for name, head in source.heads.items()
     }

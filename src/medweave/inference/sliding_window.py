@@ -1,7 +1,7 @@
 """Whole-volume inference by a sliding window with Gaussian weights."""
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from functools import lru_cache
 from itertools import product
 
 import numpy as np
@@ -93,7 +93,7 @@ def _starts(shape: Sequence[int], window: Sequence[int], overlap: float) -> Iter
     return product(*along_axes)
 
 
-@cache
+@lru_cache(maxsize=2)  # as large as a window, whose size a small image changes
 def _gaussian(window: tuple[int, ...]) -> Array:
     weights = np.ones((), np.float32)
     for count in window:

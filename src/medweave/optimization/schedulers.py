@@ -56,7 +56,28 @@ def cosine(
 
     def factor(epoch: float) -> float:
         progress = min((epoch - warmup_epochs) / max(course.epochs - warmup_epochs, 1e-9), 1.0)
-        return final_factor + (1 - final_factor) * (1 + math.cos(math.pi * progress)) / 2
+        return _half_cosine(progress, final_factor=final_factor)
+
+    return _by_epoch(optimizer, course, factor, warmup_epochs=warmup_epochs)
+
+
+@SCHEDULERS.register("cosine_restarts")
+def cosine_restarts(
+    optimizer: optim.Optimizer,
+    course: Course,
+    *,
+    first_epochs: PositiveInt = 10,
+    lengthening: PositiveInt = 2,
+    final_factor: float = 0.0,
+    warmup_epochs: float = 0.0,
+) -> LRScheduler:
+    """Cosine after cosine (as `cosine`), the first of `first_epochs`, each next one `lengthening` times as long."""
+
+    def factor(epoch: float) -> float:
+        elapsed, length = epoch - warmup_epochs, first_epochs
+        while elapsed >= length:
+            elapsed, length = elapsed - length, length * lengthening
+        return _half_cosine(elapsed / length, final_factor=final_factor)
 
     return _by_epoch(optimizer, course, factor, warmup_epochs=warmup_epochs)
 
@@ -85,6 +106,10 @@ def plateau(
 ) -> LRScheduler:
     """Multiply the learning rate by `factor` when `val/score` has not risen for `patience` validations."""
     return ReduceLROnPlateau(optimizer, mode="max", factor=factor, patience=patience, min_lr=min_lr)
+
+
+def _half_cosine(progress: float, *, final_factor: float) -> float:
+    return final_factor + (1 - final_factor) * (1 + math.cos(math.pi * progress)) / 2
 
 
 def _by_epoch(

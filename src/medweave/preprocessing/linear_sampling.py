@@ -6,7 +6,7 @@ and hold no full copy of the finer volume.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,8 @@ from medweave.preprocessing.geometry import Grid, smooth_before_shrinking, to_ar
 POSITION_DIGITS = 9
 #: Weights below it do not count; as float32 some would be denormal numbers, which are slow.
 LEAST_WEIGHT = 1e-12
+#: Smoothings that are kept for the next image, which often has the same grid; a large picture's takes 40 MB.
+KEPT_SMOOTHINGS = 4
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ def _interpolation(positions: NDArray[np.float64], count: int, margin_voxels: in
     return matrix
 
 
-@cache
+@lru_cache(maxsize=KEPT_SMOOTHINGS)
 def _smoothing(count: int, spacing_mm: float, coarser_mm: float) -> NDArray[Any]:
     """Return the matrix of `smooth_before_shrinking` along an axis: what it makes of each unit vector."""
     grid = Grid((count, count), (spacing_mm, 1.0), (0.0, 0.0), (1.0, 0.0, 0.0, 1.0))

@@ -2,9 +2,37 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import (
+    Discriminator,
+    Field,
+    PlainSerializer,
+    Tag,
+    TypeAdapter,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from medweave.recipes.section import Component, ComponentField, Name, Section
+
+#: Of a voxel that is no background.
+LabelValue = Annotated[int, Field(ge=1, le=255)]
+_ONE_VALUE: TypeAdapter[int] = TypeAdapter(LabelValue)
+
+
+def _one_or_several(value: object, validate: ValidatorFunctionWrapHandler) -> object:
+    return validate(value) if isinstance(value, list | tuple) else (_ONE_VALUE.validate_python(value),)
+
+
+#: One value, or several that are one structure; a single one is written without a list.
+LabelValues = Annotated[
+    tuple[LabelValue, ...],
+    Field(min_length=1),
+    WrapValidator(
+        _one_or_several, json_schema_input_type=LabelValue | Annotated[tuple[LabelValue, ...], Field(min_length=1)]
+    ),
+    PlainSerializer(lambda values: values[0] if len(values) == 1 else values),
+]
 
 
 class Input(Section):
@@ -28,16 +56,28 @@ class SegmentationHead(Section):
 
     kind: Literal["segmentation"] = "segmentation"
     """The kind of task."""
-    structures: Annotated[dict[str, Annotated[int, Field(ge=1, le=255)]], Field(min_length=1)]
-    """Value of each structure in the label maps."""
+    structures: Annotated[dict[Name, LabelValues], Field(min_length=1)]
+    """Value of each structure in the label maps, or a list of values that are read as its first."""
     of: str | None = None
     """Name of the image on whose grid the label map is drawn; by default the first channel of the first input."""
 
     @model_validator(mode="after")
     def _values_are_distinct(self) -> Self:
-        if len(set(self.structures.values())) < len(self.structures):
-            raise ValueError("two structures have one value")
+        given = [value for values in self.structures.values() for value in values]
+        repeated = sorted({value for value in given if given.count(value) > 1})
+        if repeated:
+            raise ValueError(f"a value is given twice: {', '.join(map(str, repeated))}")
         return self
+
+    @property
+    def values(self) -> dict[str, int]:
+        """The one value of each structure, where those that are read as another are replaced."""
+        return {name: values[0] for name, values in self.structures.items()}
+
+    @property
+    def merged_values(self) -> dict[int, int]:
+        """What every other value of a structure is read as."""
+        return {other: first for first, *others in self.structures.values() for other in others}
 
 
 class ClassificationHead(Section):

@@ -73,6 +73,8 @@ def library_file(name: str) -> Path:
 
 def copy_recipe(name: str, destination: Path) -> None:
     """Copy a library recipe to a file of one's own, never over an existing one."""
+    if destination.is_dir():
+        raise UsageError("a folder, not a file", where=destination, fix="name a new file in it, as my_study.yaml.")
     if destination.exists():
         raise UsageError("the file exists already", where=destination, fix="choose another name.")
     write_text(destination, library_file(name).read_text(encoding="utf-8"))

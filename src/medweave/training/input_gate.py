@@ -61,7 +61,7 @@ def fit_input_gate(
         if space is not None:
             spaces[name] = space
     return InputGate(
-        {name: _appearance(predictor, name, chosen) for name in predictor.source.inputs},
+        {name: _appearance(predictor, name, training) for name in predictor.source.inputs},
         (spaces,),
         {name: _kept_rules(predictor, name, chosen) for name in predictor.source.inputs},
     )
@@ -75,9 +75,9 @@ def gate_cases(cases: Sequence[GateCase]) -> list[GateCase]:
 
 def _appearance(predictor: Predictor, name: str, cases: Sequence[GateCase]) -> TrainingAppearance:
     source, preprocessor = predictor.source, predictor.source.inputs[name].preprocessor
-    having = [entry.case for entry in cases if source.has_input(entry.case, name)]
+    having = gate_cases([entry for entry in cases if source.has_input(entry.case, name)])
     return TrainingAppearance.of(
-        [Appearance.of(source.read_channels(case, name), preprocessor) for case in having],
+        [Appearance.of(source.read_channels(entry.case, name), preprocessor) for entry in having],
         is_resized=preprocessor.resize_voxels is not None,
     )
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import Callback, EarlyStopping, EMAWeightAveraging
+from pytorch_lightning.callbacks import Callback, EarlyStopping
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from medweave.core.errors import RunError
@@ -20,6 +20,7 @@ from medweave.training.callbacks.metrics_file import MetricsFile
 from medweave.training.callbacks.progress import ProgressBar
 from medweave.training.callbacks.resources import Resources
 from medweave.training.callbacks.tensorboard import TensorBoardPictures
+from medweave.training.callbacks.weight_average import WeightAverage
 from medweave.training.data import StudyData
 from medweave.training.module import MultiTaskModule, ValidationCase
 from medweave.training.precision import LIGHTNING_PRECISION
@@ -70,13 +71,6 @@ class LoopSettings:
         """Return the optimizer steps of an epoch over `cases` training cases."""
         batches = max(cases * self.per_case // self.batch_size, 1)
         return -(-batches // self.accumulate_batches)
-
-    def weight_averaging(self, cases: int) -> list[Callback]:
-        """Return what averages the weights over the steps, if anything does; its average is validated and kept."""
-        if self.weight_average_epochs is None:
-            return []
-        steps = self.weight_average_epochs * self.steps_per_epoch(cases)
-        return [EMAWeightAveraging(decay=max(1.0 - 1.0 / steps, 0.0))]
 
 
 @dataclass(frozen=True)
@@ -129,17 +123,11 @@ def fit(
         balance=settings.balance,
     )
     # The checkpoint is written last, when every other callback has taken the epoch into its state.
-    trainer = _build_trainer(
-        settings,
-        run,
-        callbacks=[
-            *settings.weight_averaging(len(training)),
-            TensorBoardPictures(channels),
-            metrics,
-            ProgressBar(),
-            checkpoints,
-        ],
-    )
+    callbacks = [TensorBoardPictures(channels), metrics, ProgressBar(), checkpoints]
+    if settings.weight_average_epochs is not None:
+        steps = settings.weight_average_epochs * settings.steps_per_epoch(len(training))
+        callbacks.insert(0, WeightAverage(steps))
+    trainer = _build_trainer(settings, run, callbacks=callbacks)
     with _explained(trainer, run):
         trainer.fit(
             module,
@@ -186,7 +174,7 @@ def _build_trainer(settings: LoopSettings, run: RunFolder, *, callbacks: Sequenc
 
 @contextmanager
 def _explained(trainer: pl.Trainer, run: RunFolder) -> Iterator[None]:
-    """Turn a Ctrl-C or a lost loss in the block into a RunError, and keep Lightning's warnings and handler in it."""
+    """Turn a Ctrl-C, a killed loader or a lost loss into a RunError; keep Lightning's warnings and handler inside."""
     handler = signal.getsignal(signal.SIGINT)
     try:
         with warnings.catch_warnings():
@@ -197,14 +185,31 @@ def _explained(trainer: pl.Trainer, run: RunFolder) -> Iterator[None]:
         raise RunError(
             str(error), where=run.path, fix="lower optimizer.lr, or set training.precision to float32."
         ) from error
-    except SystemExit as error:  # Lightning's answer to Ctrl-C
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
         raise RunError(
-            f"interrupted in epoch {trainer.current_epoch + 1}; the run holds all up to the last whole epoch",
+            "a loader process was killed, perhaps since memory ran out",
             where=run.path,
-            fix="continue it with the same command and --resume.",
+            got=str(error).strip(),
+            fix="set training.loader_workers=0 in a new run, or close other programs and continue with --resume.",
         ) from error
+    except SystemExit as error:  # Lightning's answer to Ctrl-C
+        raise _interruption(run, epoch=trainer.current_epoch + 1) from error
     finally:
         signal.signal(signal.SIGINT, handler)
+
+
+def _interruption(run: RunFolder, *, epoch: int) -> RunError:
+    is_fold = RunFolder(run.path.resolve().parent).is_ensemble
+    if run.last_checkpoint.is_file() or is_fold:  # a fold without a checkpoint is begun again
+        what, fix = (
+            "the run holds all up to the last whole epoch",
+            "continue it with the same `medweave train` command and --resume.",
+        )
+    else:
+        what, fix = "no epoch is whole yet, so there is nothing to continue", "remove the folder and begin again."
+    return RunError(f"interrupted in epoch {epoch}; {what}", where=run.path, fix=fix)
 
 
 def default_workers() -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import join
 from typing import Any
 
 from medweave.core.files import claim_output_folder
@@ -42,24 +43,29 @@ def run(
 
     Args:
         output: New or empty folder.
-        on_stage: Called with a line before each part.
+        on_stage: Called before each part, with the command that does the same.
         on_progress: Called as cases are worked through.
     """
     claim_output_folder(output)
     data, folder, predictions = output / "data", output / "run", output / "predictions"
-    on_stage(f"drawing a study of {CASES} beating synthetic hearts in {data}")
+
+    def begin(*command: str | Path) -> None:
+        on_stage(join(["medweave", *map(str, command)]))
+
+    begin("phantom", "cardiac", "--cases", str(CASES), "--output", data)
     write_cardiac_study(data, n_cases=CASES, seed=0)
-    on_stage("inspecting it")
-    inspect.run(data, output=output / "inspection", on_progress=on_progress)
-    on_stage("training the recipe `demo`")
+    inspection = output / "inspection"
+    begin("inspect", data, "--output", inspection)
+    inspect.run(data, output=inspection, on_progress=on_progress)
+    begin("train", "demo", "--data", data, "--output", folder)
     train.run("demo", data=data, output=folder, on_progress=on_progress)
-    on_stage("evaluating the test part")
+    begin("evaluate", folder)
     evaluation = evaluate.run(folder, on_progress=lambda done, total: on_progress("evaluating", done, total))
-    on_stage("predicting the test cases")
-    test = Split.load(folder / "split.json").test
-    predict.run(folder, [data / case_id for case_id in test], output=predictions, on_progress=on_progress)
+    cases = [data / case_id for case_id in Split.load(folder / "split.json").test]
+    begin("predict", folder, *cases, "--output", predictions)
+    predict.run(folder, cases, output=predictions, on_progress=on_progress)
     return Demo(
-        output / "inspection" / "report.html",
+        inspection / "report.html",
         folder,
         evaluation.folder / "report.html",
         predictions,

@@ -53,10 +53,11 @@ def _refuse_absent_structures(recipe: Recipe, train: Sequence[PreparedCase]) -> 
         for case in train:
             present |= set(np.unique(case.arrays().get(f"foreground.{head}", np.empty((0, 1)))[:, 0]).astype(int))
         absent = [name for position, name in enumerate(settings.structures, start=1) if position not in present]
+        values = [str(value) for name in absent for value in settings.structures[name]]
         if absent:
             raise DataError(
                 f"no training case holds {', '.join(absent)} of head {head!r}",
-                wanted=f"label values {', '.join(str(settings.structures[name]) for name in absent)}",
+                wanted=f"label values {', '.join(values)}",
                 fix=f"correct data.heads.{head}.structures.",
             )
 

@@ -164,7 +164,7 @@ def test_head_reads_the_input_that_holds_its_image() -> None:
     overrides = [
         "data.inputs={t1: {channels: [t1]}, cine: {channels: [ed, es]}}",
         "data.heads={first: {kind: segmentation, structures: {a: 1}}, "
-        "second: {kind: segmentation, structures: {b: 2}, of: es}}",
+        "second: {kind: segmentation, structures: {b: [2, 1], c: 4}, of: es}}",
         "preprocessing={}",
         "model.encoders={t1: monai_unet, cine: monai_unet}",
         "model.heads={first: monai_unet_decoder, second: monai_unet_decoder}",
@@ -172,5 +172,5 @@ def test_head_reads_the_input_that_holds_its_image() -> None:
     ]
     assert build_study_source(load_recipe("heart", overrides)).heads == {
         "first": SegmentationSource("t1", "t1", {"a": 1}),
-        "second": SegmentationSource("cine", "es", {"b": 2}),
+        "second": SegmentationSource("cine", "es", {"b": 2, "c": 4}, {1: 2}),
     }

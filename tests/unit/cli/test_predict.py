@@ -58,6 +58,12 @@ def test_volumes_are_shown_and_the_folder_is_named(predict, tmp_path):
     assert f"written to {tmp_path}" in result.stdout
 
 
+def test_where_every_case_failed_no_table_is_shown(predict, tmp_path):
+    result, _ = predict(records=(FAILED,), n_cases=1, failures={"b": "damaged"})
+    assert result.stdout == f"written to {tmp_path}\n"
+    assert (result.stderr, result.exit_code) == ("error: damaged\n", 1)
+
+
 def test_every_option_reaches_the_workflow(predict):
     flags = ("--probabilities", "--no-overlay", "--uncertainty", "--flips", "--no-validate", "--strict", "--resume")
     _, (_, _, given) = predict(*flags, "--provider", "openvino")

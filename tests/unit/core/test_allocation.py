@@ -1,8 +1,11 @@
 import platform
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
+
+from medweave.core.allocation import keep_freed_memory
 
 COUNT = """
 import resource
@@ -30,12 +33,19 @@ def test_memory_that_was_freed_is_used_again():
     assert kept < given_back / 10
 
 
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc's malloc can be told")
+def test_nothing_is_given_back_however_much_it_is(monkeypatch):
+    told = {}
+    libc = SimpleNamespace(mallopt=told.__setitem__)
+    monkeypatch.setattr("medweave.core.allocation.ctypes.CDLL", lambda name: libc)
+    keep_freed_memory()
+    assert told == {-4: 0, -1: -1}  # mallopt(3): no maps of their own; a threshold of -1 disables trimming
+
+
 def test_another_libc_is_left_alone(monkeypatch):
     def refuse(name):
         raise AssertionError("not glibc's")
 
     monkeypatch.setattr("medweave.core.allocation.platform.libc_ver", lambda: ("", ""))
     monkeypatch.setattr("medweave.core.allocation.ctypes.CDLL", refuse)
-    from medweave.core.allocation import keep_freed_memory
-
     keep_freed_memory()

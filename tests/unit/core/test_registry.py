@@ -1,5 +1,6 @@
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,14 @@ def test_first_look_up_imports_the_home_package(package: str) -> None:
     assert "animals.pets.cat" not in sys.modules
     assert registry.names() == ["cat"]
     assert registry.get("cat").__name__ == "Cat"
+
+
+def test_threads_that_look_up_first_at_one_time_all_find_everything(package: str, tmp_path: Path) -> None:
+    module = tmp_path / "animals" / "pets" / "cat.py"
+    module.write_text(f"import time\ntime.sleep(0.2)\n{module.read_text()}")
+    registry = _registry(package)
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(lambda _: registry.names(), range(2))) == [["cat"], ["cat"]]
 
 
 def test_unknown_name_lists_the_names_and_suggests_one(package: str) -> None:

@@ -84,6 +84,23 @@ def test_changed_setting_or_structure_is_computed_anew(cases, store) -> None:
     assert prepare(cases[:1], source(), store=store, workers=1).computed == 0
 
 
+def test_structures_in_another_order_have_other_labels(cases, store) -> None:
+    turned = StudySource(source().inputs, {"heart": SegmentationSource("mri", "image", {"left": 2, "right": 5})})
+    prepare(cases[:1], source(), store=store, workers=1)
+    (prepared,) = prepare(cases[:1], turned, store=store, workers=1).cases
+    np.testing.assert_array_equal(prepared.arrays()["labels.heart"], np.select([LABELS == 2, LABELS == 5], [1, 2], 0))
+
+
+def test_inputs_that_exchange_their_images_have_each_their_own(cases, store) -> None:
+    case = Case("a", "a", {"t1": cases[0].images["image"], "t2": cases[1].images["image"]})
+    preprocessor = source().inputs["mri"].preprocessor
+    for names in (("first", "second"), ("second", "first")):
+        inputs = {name: InputSource((image,), preprocessor) for name, image in zip(names, case.images, strict=True)}
+        (prepared,) = prepare([case], StudySource(inputs, {}), store=store, workers=1).cases
+        for name, path in zip(names, case.images.values(), strict=True):
+            np.testing.assert_array_equal(prepared.arrays()[f"image.{name}"][0], to_array(sitk.ReadImage(str(path))))
+
+
 def test_arrays_are_those_of_the_files(cases, store) -> None:
     (prepared,) = prepare(cases[:1], source(), store=store, workers=1).cases
     arrays = prepared.arrays()
@@ -101,6 +118,17 @@ def test_arrays_are_those_of_the_files(cases, store) -> None:
     assert all(isinstance(array, np.memmap) for array in arrays.values())
     inputs = prepared.inputs()
     assert inputs["mri"].native_grid == inputs["mri"].grid == Grid.of(image)
+
+
+def test_values_of_one_structure_are_prepared_alike(cases, store) -> None:
+    prepare(cases[:1], source(), store=store, workers=1)
+    head = SegmentationSource("mri", "image", {"right": 5, "left": 2}, merged_values={7: 5})
+    merged = StudySource(source().inputs, {"heart": head})
+    preparation = prepare(cases[:1], merged, store=store, workers=1)
+    assert preparation.computed == 1
+    labels = preparation.cases[0].arrays()["labels.heart"]
+    np.testing.assert_array_equal(labels == 1, np.isin(LABELS, [5, 7]))
+    np.testing.assert_array_equal(labels == 2, LABELS == 2)
 
 
 def test_foreground_lists_the_voxels_of_each_class(cases, store) -> None:

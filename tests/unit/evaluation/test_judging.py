@@ -27,14 +27,16 @@ NO_CHANGE = Preprocessor(spatial_dims=2, intensity=IntensityNormalisation(method
 class Answering(Predictor):
     """A predictor that draws one square on the image and is sure of the class "high"."""
 
-    def __init__(self, measuring=None):
+    def __init__(self, measuring=None, merged_values=None):
         super().__init__(
             source=StudySource(
                 {"front": InputSource(("front",), NO_CHANGE), "side": InputSource(("side",), NO_CHANGE)},
-                {"lungs": SegmentationSource("front", "front", {"lungs": 1})},
+                {"lungs": SegmentationSource("front", "front", {"lungs": 1}, merged_values or {})},
                 {"grade": TargetSource("grade", CLASSES, ignore=("unclear",))},
             ),
-            segmentation_heads={"lungs": SegmentationHeadInfo({"lungs": 1}, "softmax", "front", "front")},
+            segmentation_heads={
+                "lungs": SegmentationHeadInfo({"lungs": 1}, "softmax", "front", "front", merged_values or {})
+            },
             classification_heads={"grade": ClassificationHeadInfo(CLASSES)},
             networks=[None],
             window=None,
@@ -112,6 +114,19 @@ def test_each_head_is_judged_on_the_cases_that_have_truth_for_it(write):
     ]
     assert found.classified[0].probabilities == {"low": 0.1, "high": 0.9}
     assert list(found.images) == ["both", "grade"]
+
+
+def test_several_values_of_a_truth_are_one_structure(write):
+    index = write(a=(["front"], True, None))
+    mask = sitk.Image(5, 5, sitk.sitkUInt8)
+    mask[1, 1], mask[2:3, 1:4], mask[4, 4] = 1, 2, 3  # the answer covers the first and two of the second
+    sitk.WriteImage(mask, str(index.root / "mask.nii.gz"))
+    predictor = Answering(Measuring(Volumes(), {"lungs": {"lungs": 1}}), merged_values={2: 1})
+    found = judge(predictor, index, index.root / "predictions", on_progress=lambda _done, _total: None)
+    assert found.scores[0].structures["lungs"].metrics["dice"] == pytest.approx(2 * 3 / (4 + 4))
+    assert [entry.value for entry in found.measured[0].truth] == [pytest.approx(0.04)]
+    _, truth, _ = found.files["a", "lungs"].read()
+    assert np.count_nonzero(sitk.GetArrayViewFromImage(truth) == 1) == 4
 
 
 def test_what_a_case_lacks_is_told(write):

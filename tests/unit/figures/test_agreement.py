@@ -18,7 +18,7 @@ def _heights(axes):
 def test_a_point_is_the_difference_over_the_mean():
     (axes,) = agreement_figure([_pairs()]).axes
     assert axes.collections[0].get_offsets().tolist() == [[51.0, 2.0], [58.5, -3.0], [23.0, 6.0]]
-    assert axes.get_xlabel() == "mean (%)"
+    assert axes.get_xlabel() == "mean of both (%)"
     assert axes.get_ylabel() == "predicted - true (%)"
 
 
@@ -31,7 +31,7 @@ def test_lines_show_zero_bias_and_limits():
 def test_without_limits_there_is_the_bias_alone():
     (axes,) = agreement_figure([_pairs(limits=None, unit="")]).axes
     assert _heights(axes) == pytest.approx([0.0, 5 / 3])
-    assert axes.get_xlabel() == "mean"
+    assert axes.get_xlabel() == "mean of both"
 
 
 @pytest.mark.parametrize(("count", "drawn", "panels"), [(1, 1, 1), (4, 4, 4), (6, 6, 8)])

@@ -64,6 +64,7 @@ def test_the_best_epoch_is_marked_in_every_panel_and_named_once():
 def test_scores_are_drawn_from_zero_to_one():
     _, score, dice, _ = segmentation_curves(_history(4), best_epoch=2).axes
     assert (score.get_ylim(), dice.get_ylim()) == ((0, 1), (0, 1))
+    assert not score.lines[0].get_clip_on()  # at 1 it is drawn as thick as below
 
 
 def _history_of_both_kinds(epochs):

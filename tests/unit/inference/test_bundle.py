@@ -4,9 +4,11 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from medweave.core.errors import RunError, UsageError
 from medweave.inference.bundle import is_bundle, load_bundle, read_bundle, read_description
@@ -38,6 +40,18 @@ def test_several_networks_answer_as_an_ensemble(bundle, bundle_case, reseal):
     predictor = load_bundle(bundle.path)
     assert len(predictor.networks) == 2
     assert predictor.predict(bundle_case).members == 2
+
+
+def test_a_bundle_merges_the_values_of_a_truth_as_its_run_did(bundle, bundle_case, reseal, tmp_path):
+    description = read_description(bundle.path)
+    heads = {"heart": replace(description.segmentations["heart"], merged_values={1: 3, 2: 3})}
+    reseal(bundle, description.model_copy(update={"segmentations": heads}))
+    labels = np.arange(60, dtype=np.uint8).reshape(3, 4, 5) % 5
+    sitk.WriteImage(sitk.GetImageFromArray(labels), str(tmp_path / "truth.nii.gz"))
+    predictor, case = load_bundle(bundle.path), replace(bundle_case, label_maps={"image": tmp_path / "truth.nii.gz"})
+    truth = sitk.GetArrayFromImage(predictor.source.read_label_map(case, "heart"))
+    np.testing.assert_array_equal(truth == 3, np.isin(labels, [1, 2, 3]))
+    assert (to_array(predictor.predict(case).segmentations["heart"].label_map)[:3] == 3).all()
 
 
 def test_a_folder_is_a_bundle_by_its_description(bundle, tmp_path):

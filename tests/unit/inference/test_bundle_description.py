@@ -23,3 +23,13 @@ def test_an_unknown_key_is_refused(bundle):
     content = json.loads(bundle.description.read_text())
     with pytest.raises(ValidationError, match="Extra inputs"):
         BundleDescription.model_validate({**content, "inptus": {}})
+
+
+@pytest.mark.parametrize("name", ["../heart", "a/b", ".hidden", ""])
+def test_names_that_would_be_parts_of_a_path_are_refused(bundle, name):
+    content = json.loads(bundle.description.read_text())
+    ((head, info),) = content["segmentations"].items()
+    renamed = {name: info}, {head: {**info, "structures": {name: 1}}}
+    for segmentations in renamed:
+        with pytest.raises(ValidationError, match="part of file names"):
+            BundleDescription.model_validate({**content, "segmentations": segmentations})

@@ -5,6 +5,7 @@ import pytest
 import torch
 from monai.inferers import sliding_window_inference
 
+from medweave.inference import sliding_window
 from medweave.inference.sliding_window import count_windows, infer_by_window
 
 RNG = np.random.default_rng(0)
@@ -125,6 +126,12 @@ def test_heads_are_kept_apart_and_may_have_other_channels():
     result = infer_by_window(image, network, window_voxels=(8, 8), overlap=0.5, divisor=(4, 4))
     assert {name: logits.shape for name, logits in result.items()} == {"heart": (1, 20, 20), "lung": (2, 20, 20)}
     assert result["lung"][1] == pytest.approx(-image[0], rel=1e-5)
+
+
+def test_what_is_kept_of_past_windows_is_bounded():
+    for size in range(9, 20):
+        _infer(_image(size, 20), lambda batch: {"heart": batch}, (size, 8))
+    assert sliding_window._gaussian.cache_info().currsize < 5
 
 
 def test_memory_beside_the_image_is_an_accumulator_a_channel_and_one_for_the_weights():

@@ -2,8 +2,9 @@ import math
 
 import pytest
 import torch
+from torch.optim.lr_scheduler import CosineAnnealingWarmRestarts
 
-from medweave.optimization.schedulers import Course, constant, cosine, plateau, polynomial, step
+from medweave.optimization.schedulers import Course, constant, cosine, cosine_restarts, plateau, polynomial, step
 
 COURSE = Course(epochs=4, steps_per_epoch=2)
 
@@ -47,6 +48,27 @@ def test_cosine_after_a_warm_up_begins_at_the_full_rate():
     assert rates == pytest.approx(
         [0.25, 0.5, 0.75, 1, 1, (1 + math.cos(math.pi / 4)) / 2, 0.5, (1 - math.cos(math.pi / 4)) / 2]
     )
+
+
+@pytest.mark.parametrize(("first", "lengthening"), [(1, 2), (2, 1), (3, 3)])
+def test_cosine_with_restarts_is_pytorch_s(first, lengthening):
+    steps_per_epoch, final_factor = 4, 0.125
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    reference = CosineAnnealingWarmRestarts(optimizer, T_0=first, T_mult=lengthening, eta_min=final_factor)
+    expected = []
+    for number in range(12 * steps_per_epoch):
+        reference.step(number / steps_per_epoch)
+        expected.append(optimizer.param_groups[0]["lr"])
+    course = Course(epochs=12, steps_per_epoch=steps_per_epoch)
+    parameters = {"first_epochs": first, "lengthening": lengthening, "final_factor": final_factor}
+    assert _rates(cosine_restarts, course, **parameters) == pytest.approx(expected)
+    assert expected.count(1.0) > 1
+
+
+def test_restarts_are_counted_from_the_end_of_the_warm_up():
+    rates = _rates(cosine_restarts, Course(epochs=7, steps_per_epoch=1), first_epochs=2, warmup_epochs=1)
+    low, high = (1 - math.sqrt(0.5)) / 2, (1 + math.sqrt(0.5)) / 2
+    assert rates == pytest.approx([1, 1, 0.5, 1, high, 0.5, low])
 
 
 def test_polynomial_is_the_remaining_share_to_a_power():

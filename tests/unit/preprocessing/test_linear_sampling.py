@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from medweave.preprocessing import linear_sampling
 from medweave.preprocessing.geometry import (
     Grid,
     crop_or_pad_grid,
@@ -50,6 +51,13 @@ def test_turned_axes_are_sampled_as_by_itk(orientation, margin):
     values = _values(source)
     found = LinearSampling.between(source, SOLID, margin_voxels=margin)(values)
     assert found == pytest.approx(_by_itk(values, source, SOLID, margin=margin), abs=2e-6)
+
+
+def test_what_is_kept_of_past_grids_is_bounded():
+    for size in range(10, 30):
+        grid = Grid((size, size), (1.0, 1.0), (0.0, 0.0), (1.0, 0.0, 0.0, 1.0))
+        LinearSampling.between(grid, respaced_grid(grid, (2.0, 2.0)), smooth=True)
+    assert linear_sampling._smoothing.cache_info().currsize < 10
 
 
 def test_a_box_is_the_part_of_the_whole_that_a_mask_reaches():

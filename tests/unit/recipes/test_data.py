@@ -21,6 +21,28 @@ def test_heads_are_told_apart_by_their_kind_which_is_segmentation_by_default() -
     assert Data.model_validate({"inputs": data.inputs, "heads": data.heads}) == data
 
 
+def test_values_of_one_structure_are_read_as_its_first() -> None:
+    head = SegmentationHead(structures={"lv": 3, "rest": [2, 1, 4], "lungs": [7]})
+    assert head.values == {"lv": 3, "rest": 2, "lungs": 7}
+    assert head.merged_values == {1: 2, 4: 2}
+    assert head.model_dump(mode="json")["structures"] == {"lv": 3, "rest": [2, 1, 4], "lungs": 7}
+
+
+@pytest.mark.parametrize(
+    ("structures", "problem"),
+    [
+        ({"heart": [1, 2, 1]}, "a value is given twice: 1"),
+        ({"lv": 3, "myocardium": 2, "heart": [1, 2, 3]}, "a value is given twice: 2, 3"),
+        ({"heart": []}, "at least 1 item"),
+        ({"heart": [1, 0]}, "greater than or equal to 1"),
+        ({"heart": "all"}, "a valid integer"),
+    ],
+)
+def test_values_that_name_no_structures_are_refused(structures, problem) -> None:
+    with pytest.raises(ValidationError, match=problem):
+        SegmentationHead(structures=structures)
+
+
 @pytest.mark.parametrize(
     ("channels", "colour", "n_channels"), [(("ed", "es"), "grey", 2), (("image",), "rgb", 3), (("a", "b"), "rgb", 6)]
 )

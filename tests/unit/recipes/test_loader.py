@@ -131,6 +131,11 @@ def test_copy_is_the_same_recipe_and_never_overwrites(tmp_path: Path) -> None:
         copy_recipe("heart_small", tmp_path / "mine.yaml")
 
 
+def test_a_copy_into_a_folder_asks_for_a_file(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"a folder, not a file .*Fix: name a new file in it"):
+        copy_recipe("heart_small", tmp_path)
+
+
 def test_every_problem_is_reported_at_once() -> None:
     assert problems_of(
         "training.batchsize=3",

@@ -53,7 +53,7 @@ def test_recipe_cannot_be_changed() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        (("data", "heads", "heart", "structures"), {"a": 1, "b": 1}, "two structures have one value"),
+        (("data", "heads", "heart", "structures"), {"a": 1, "b": 1}, "a value is given twice: 1"),
         (("data", "heads", "heart", "structures"), {"a": 0}, "greater than or equal to 1"),
         (("data", "heads", "heart", "structures"), {"a": 256}, "less than or equal to 255"),
         (("data", "heads", "heart", "structures"), {}, "at least 1 item"),

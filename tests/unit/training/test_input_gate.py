@@ -49,6 +49,13 @@ def test_ranges_are_those_of_the_training_cases_that_have_the_input(study):
     assert (gate.appearances["xray"].is_resized, gate.appearances["mri"].is_resized) == (True, False)
 
 
+def test_an_input_that_few_cases_have_is_looked_at_in_those(study, monkeypatch):
+    monkeypatch.setattr(input_gate, "MAX_CASES", 2)
+    training, validation = study
+    gate = fit_input_gate(_Predictor(), training=training[1:4], validation=validation)  # only the second has a volume
+    assert {name: found.n_cases for name, found in gate.appearances.items()} == {"xray": 2, "mri": 1}
+
+
 def test_the_limit_in_feature_space_lets_validation_cases_pass(study):
     training, validation = study
     seen = []

@@ -122,37 +122,6 @@ def test_a_resumed_training_equals_the_unbroken_one_bit_for_bit(
     assert {**resumed.summary, "seconds": 0} == {**unbroken.summary, "seconds": 0}
 
 
-def test_a_moving_average_of_the_weights_is_what_is_validated_and_kept(train_tiny, tmp_path, monkeypatch):
-    step, steps, validated = MultiTaskModule.optimizer_step, [], []
-
-    def optimizer_step(self, *args, **kwargs):
-        step(self, *args, **kwargs)
-        steps.append({name: tensor.clone() for name, tensor in self.model.state_dict().items()})
-
-    def validation_step(self, *args, **kwargs):
-        validated.append({name: tensor.clone() for name, tensor in self.model.state_dict().items()})
-        return validate(self, *args, **kwargs)
-
-    validate = MultiTaskModule.validation_step
-    monkeypatch.setattr(MultiTaskModule, "optimizer_step", optimizer_step)
-    monkeypatch.setattr(MultiTaskModule, "validation_step", validation_step)
-    result = train_tiny(tmp_path / "run", "training.weight_average_epochs=1.5", "training.validate_every_epochs=9")
-
-    epochs = result.summary["epochs"]
-    decay = 1 - 1 / (1.5 * len(steps) / epochs)
-    expected = steps[0]
-    for weights in steps[1:]:
-        expected = {name: decay * expected[name] + (1 - decay) * tensor for name, tensor in weights.items()}
-    kept = load_file(result.run.weights)
-    assert len(validated) == 2
-    assert kept.keys() == expected.keys()
-    for name, tensor in expected.items():
-        if kept[name].is_floating_point():
-            torch.testing.assert_close(kept[name], tensor)
-            torch.testing.assert_close(validated[0][name], tensor)
-    assert not all(torch.allclose(kept[name], steps[-1][name]) for name in kept)
-
-
 def test_a_resumed_training_of_classes_equals_the_unbroken_one_bit_for_bit(
     mixed_study, mixed_recipe, tmp_path, monkeypatch
 ):
@@ -246,7 +215,7 @@ def test_resume_refuses_other_data(train_tiny, heart_study, tmp_path, monkeypatc
 def test_resume_refuses_a_run_interrupted_in_its_first_epoch(train_tiny, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         _interrupt_at(patch, epoch=0)
-        with pytest.raises(RunError, match="interrupted in epoch 1"):
+        with pytest.raises(RunError, match=r"interrupted in epoch 1; no epoch is whole yet.*Fix: remove the folder"):
             train_tiny(tmp_path / "run")
     with pytest.raises(RunError, match="no checkpoint to continue from"):
         train_tiny(tmp_path / "run", resume=True)
@@ -255,6 +224,15 @@ def test_resume_refuses_a_run_interrupted_in_its_first_epoch(train_tiny, tmp_pat
 def test_a_loss_that_is_not_a_number_is_a_run_error_with_a_fix(train_tiny, tmp_path):
     with pytest.raises(RunError, match=r"the loss is nan in epoch \d.*Fix: lower optimizer\.lr"):
         train_tiny(tmp_path / "run", "optimizer={name: sgd, lr: 1.0e+30}", "training.gradient_clip_norm=null")
+
+
+def test_a_killed_loader_process_is_a_run_error_with_a_fix(train_tiny, tmp_path, monkeypatch):
+    def killed(*_arguments):
+        raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed.")
+
+    monkeypatch.setattr(MultiTaskModule, "training_step", killed)
+    with pytest.raises(RunError, match=r"a loader process was killed.*pid 7.*Fix: set training\.loader_workers=0"):
+        train_tiny(tmp_path / "run")
 
 
 def test_a_time_limit_before_the_first_validation_is_a_run_error(train_tiny, tmp_path):

@@ -28,8 +28,14 @@ def small(monkeypatch):
 def test_the_demo_leaves_everything_that_it_names(small, tmp_path):
     stages = []
     result = demo.run(tmp_path / "demo", on_stage=stages.append)
-    assert len(stages) == 5
-    assert str(tmp_path / "demo/data") in stages[0]
+    data, run = tmp_path / "demo/data", tmp_path / "demo/run"
+    assert stages[:4] == [
+        f"medweave phantom cardiac --cases 10 --output {data}",
+        f"medweave inspect {data} --output {tmp_path / 'demo/inspection'}",
+        f"medweave train demo --data {data} --output {run}",
+        f"medweave evaluate {run}",
+    ]
+    assert stages[4].startswith(f"medweave predict {run} {data / 'patient0'}")
     assert len(scan(tmp_path / "demo/data").cases) == 10
     assert all(file.is_file() for file in (result.inspection, result.report, result.run / "model.safetensors"))
     predicted = pd.read_csv(result.predictions / "predictions.csv")

@@ -1,7 +1,7 @@
 """What the report shows of a segmentation head."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,20 +31,20 @@ class CaseFiles:
         truth: True label map.
         prediction: Predicted label map.
         spatial_dims: 2 or 3.
+        merged_values: What further values of the true label map are read as.
     """
 
     image: Path
     truth: Path
     prediction: Path
     spatial_dims: int
+    merged_values: Mapping[int, int] = field(default_factory=dict)
 
     def read(self) -> tuple[sitk.Image, sitk.Image, sitk.Image]:
         """Return image (its first channel, in grey), truth and prediction."""
         image = read_channels(self.image, spatial_dims=self.spatial_dims, colour="grey")[0]
-        truth, predicted = (
-            read_label_map(path, spatial_dims=self.spatial_dims) for path in (self.truth, self.prediction)
-        )
-        return image, truth, predicted
+        truth = read_label_map(self.truth, spatial_dims=self.spatial_dims, merged_values=self.merged_values)
+        return image, truth, read_label_map(self.prediction, spatial_dims=self.spatial_dims)
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def _case(figures: Path, head: str, rank: str, case_id: str, found: Segmentation
     truth, predicted = (to_array(label_map) for label_map in label_maps)
     grid = Grid.of(image)
     rows = found.table[found.table["case_id"] == case_id]
-    title = f"{rank.capitalize()} case: {case_id}, Dice {rows['dice'].mean():.3f}"
+    title = f"{head}, {rank} case: {case_id}, Dice {rows['dice'].mean():.3f}"
     overlay = comparison_figure(to_array(image), predicted, truth, grid=grid, title=title)
     is_volume = files.spatial_dims == 3
     view = surface_view(predicted, truth, structures=found.structures, grid=grid, title=title) if is_volume else ""

@@ -15,7 +15,8 @@ def picture_title(prediction: Prediction, case: Case, head: str | None) -> str:
     structures = ""
     if head is not None:
         found = prediction.segmentations[head]
-        structures = ": " + ", ".join(
+        of_head = f", {head}" if len(prediction.segmentations) > 1 else ""
+        structures = f"{of_head}: " + ", ".join(
             f"{name.replace('_', ' ')} {volume:.1f}{_deviation(found.volume_deviations_ml.get(name))} {found.unit}"
             for name, volume in found.volumes_ml.items()
         )

@@ -15,7 +15,8 @@ from medweave.core.errors import DataError
 
 #: DICOM PS3.10, 7.1: 128 bytes, then this; a DICOMDIR is a list of files and no image.
 MAGIC, PREAMBLE_BYTES, DIRECTORY = b"DICM", 128, "DICOMDIR"
-#: By how much steps between slices may differ, as a share of a step: headers round positions.
+#: By how much steps between slices may differ, as a share of a step, since headers round positions; a shorter one is
+#: none.
 TOLERANCE = 0.05
 SERIES, DESCRIPTION, POSITION, ORIENTATION = "0020|000e", "0008|103e", "0020|0032", "0020|0037"
 #: In what slices at a place may differ: the b-value (the standard's, Siemens', GE's), the sequence, echo or time.
@@ -114,8 +115,8 @@ def _ordered(slices: Sequence[_Slice], folder: Path) -> list[_Slice]:
     ordered = sorted(slices, key=lambda each: float(each.numbers(POSITION) @ normal))
     moves = np.diff([each.numbers(POSITION) for each in ordered], axis=0)
     steps = moves @ normal
-    step = float(np.median(steps[steps > steps.max() / 2])) if steps.max() > 0 else 0.0
-    n_places = 1 + int((steps > step / 2).sum()) if step else 1
+    onward = steps > TOLERANCE * steps.max()
+    n_places = 1 + int(onward.sum())
     if n_places < len(ordered):
         raise DataError(
             f"a DICOM series has {len(ordered)} slices at {n_places} places",
@@ -123,6 +124,7 @@ def _ordered(slices: Sequence[_Slice], folder: Path) -> list[_Slice]:
             got=_what_differs(slices),
             fix="keep the slices of one b-value, echo or time in a folder.",
         )
+    step = float(np.median(steps))
     if np.abs(steps - step).max() > TOLERANCE * step:
         raise DataError(
             "the slices of a DICOM series are not evenly spaced",

@@ -1,6 +1,7 @@
 """Reading NIfTI, NRRD, MetaImage, DICOM (a file, or the folder of a series) and pictures through SimpleITK."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,12 +112,17 @@ def _split(image: sitk.Image, path: Path, *, spatial_dims: int) -> list[sitk.Ima
         where=path,
         got=f"{image.GetDimension()}D, size {image.GetSize()}",
         wanted=f"{spatial_dims}D",
-        fix=f"give {spatial_dims}D images, or set spatial_dims in the recipe.",
+        fix=f"give {spatial_dims}D images, or train with another spatial_dims in the recipe.",
     )
 
 
-def read_label_map(path: Path, *, spatial_dims: int) -> sitk.Image:
+def read_label_map(path: Path, *, spatial_dims: int, merged_values: Mapping[int, int] | None = None) -> sitk.Image:
     """Read a label map as uint8; a black and white picture is a mask, whose white is 1.
+
+    Args:
+        path: File, or folder of a DICOM series.
+        spatial_dims: 2 or 3.
+        merged_values: What values of the file are read as, where this is another value.
 
     Raises:
         DataError: The file is unreadable, or holds values that are not whole numbers from 0 to 255.
@@ -134,7 +140,8 @@ def read_label_map(path: Path, *, spatial_dims: int) -> sitk.Image:
             wanted="whole numbers from 0 to 255",
             fix="write the labels as integers.",
         )
-    return _as_type(label_map, sitk.sitkUInt8)
+    labels = _as_type(label_map, sitk.sitkUInt8)
+    return sitk.ChangeLabel(labels, dict(merged_values)) if merged_values else labels
 
 
 def _as_type(image: sitk.Image, pixel_type: int) -> sitk.Image:

@@ -33,7 +33,7 @@ def verify_png(path: Path) -> None:
             return
         wanted = _bytes_of_pixels(header)
         try:
-            found = _unpacked_bytes(data for kind, data in chunks if kind == b"IDAT")
+            found = _unpacked_bytes((data for kind, data in chunks if kind == b"IDAT"), enough=wanted)
         except zlib.error:
             return
     if found < wanted:
@@ -66,13 +66,17 @@ def _bytes_of_pixels(header: bytes) -> int:
     return total
 
 
-def _unpacked_bytes(parts: Iterator[bytes]) -> int:
-    """Return the length of a compressed stream, of which no more than a piece is in memory."""
+def _unpacked_bytes(parts: Iterator[bytes], *, enough: int) -> int:
+    """Return the length of a compressed stream, or one that is enough: what follows may be a bomb.
+
+    No more than a piece of it is in memory.
+    """
     unpacker, total = zlib.decompressobj(), 0
     for part in parts:
-        piece = unpacker.decompress(part, PIECE_BYTES)
-        total += len(piece)
-        while unpacker.unconsumed_tail:
-            piece = unpacker.decompress(unpacker.unconsumed_tail, PIECE_BYTES)
-            total += len(piece)
+        packed = part
+        while packed and total < enough:
+            total += len(unpacker.decompress(packed, PIECE_BYTES))
+            packed = unpacker.unconsumed_tail
+        if total >= enough:
+            return total
     return total + len(unpacker.flush())

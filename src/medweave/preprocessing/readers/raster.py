@@ -24,9 +24,9 @@ Colour = Literal["grey", "rgb"]
 JPEG_SUFFIXES = (".jpg", ".jpeg")
 SUFFIXES_OF_8_BIT = (*JPEG_SUFFIXES, ".bmp")
 RASTER_SUFFIXES = (".png", *SUFFIXES_OF_8_BIT, ".tif", ".tiff")
-#: Signature and header of a PNG (W3C PNG, 11.2.1); the (bits, colour type) of grey, colour, colour with opacity.
+#: Signature and header of a PNG (W3C PNG, 11.2.1); the (bits, colour type) of grey, colour, and either with opacity.
 PNG_HEADER_BYTES = 29
-PLAIN_PNGS = ((8, 0), (16, 0), (8, 2), (8, 6))
+PLAIN_PNGS = ((8, 0), (16, 0), (8, 2), (8, 4), (8, 6))
 PNG_START, PNG_END = b"\x89PNG", b"IEND\xaeB`\x82"
 #: White in 8 and in 16 bits.
 WHITES = (255, 65535)
@@ -42,9 +42,10 @@ def is_raster(path: Path) -> bool:
 
 
 def plain_png_depth(path: Path) -> int | None:
-    """Return the bits of a PNG in grey, or in 8-bit colour; None for any other file.
+    """Return the bits of a PNG in grey, or of 8 bits in colour or with opacity; None for any other file.
 
-    These are read with Pillow: the library behind ITK prints a line for every colour profile that it dislikes.
+    These are read with Pillow: the library behind ITK prints a line for every colour profile that it dislikes, and
+    knows no grey with opacity.
     """
     with path.open("rb") as stream:
         start = stream.read(PNG_HEADER_BYTES)
@@ -62,7 +63,7 @@ def read_plain_png(path: Path) -> sitk.Image:
     """
     try:
         with Image.open(path) as picture:
-            pixels = np.asarray(picture)
+            pixels = np.asarray(picture.getchannel("L") if picture.mode == "LA" else picture)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(
             "image file cannot be read",

@@ -126,7 +126,9 @@ def read_truth(content: BinaryIO, shown: ShownSegmentation, model: ServedModel, 
     with _private_folder() as folder:
         path = Admission(folder, limits).admit(content, name, model.preprocessors[name])
         try:
-            truth = read_label_map(path, spatial_dims=shown.label_map.GetDimension())
+            truth = read_label_map(
+                path, spatial_dims=shown.label_map.GetDimension(), merged_values=shown.info.merged_values
+            )
         except DataError as error:
             raise without_paths(error, Case("truth", "truth", {"mask": path})) from error
     difference = Grid.of(shown.label_map).difference(Grid.of(truth))
@@ -201,7 +203,8 @@ def _segmentation(
     path = case.images[info.image_name]
     (mask,) = NiftiWriter().write(prediction, head, case=case, info=info, folder=folder)
     (overlay,) = OverlayWriter().write(prediction, head, case=case, info=info, folder=folder)
-    truth = case.label_maps.get(info.image_name)
+    truth_path = case.label_maps.get(info.image_name)
+    truth = truth_path and read_label_map(truth_path, spatial_dims=spatial_dims, merged_values=info.merged_values)
     return ShownSegmentation(
         info,
         read_channels(path, spatial_dims=spatial_dims)[0],
@@ -209,7 +212,7 @@ def _segmentation(
         nifti=_compressed(path) if spatial_dims == 3 else b"",
         mask=mask.read_bytes(),
         overlay=overlay.read_bytes(),
-        truth=read_label_map(truth, spatial_dims=spatial_dims) if truth else None,
+        truth=truth,
     )
 
 

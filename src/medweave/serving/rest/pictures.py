@@ -63,7 +63,7 @@ def _head(job: Job, head: str | None) -> str | None:
 
 def _restored(job: Job) -> Prediction:
     """Return the prediction with its label maps."""
-    if job.prediction is None:
+    if job.status != "done" or job.prediction is None:
         raise Problem(HTTPStatus.CONFLICT, "not-done", f"The prediction is {job.status}.")
     try:
         segmentations = {

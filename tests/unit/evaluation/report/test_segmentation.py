@@ -50,7 +50,9 @@ def section(tmp_path_factory):
 
 def test_the_worst_median_and_best_case_are_drawn_in_planes_and_space(section):
     figures, content = section
-    assert [case["title"].split(":")[0] for case in content["cases"]] == ["Worst case", "Median case", "Best case"]
+    assert [case["title"].split(":")[0] for case in content["cases"]] == [
+        f"hippo, {rank} case" for rank in ("worst", "median", "best")
+    ]
     assert all('<div class="surface-view">' in case["view"] for case in content["cases"])
     assert sorted(path.name for path in figures.iterdir()) == [
         "hippo_best_case_0.png",

@@ -25,3 +25,8 @@ def test_structures_classes_and_warnings_have_a_line_each():
 
 def test_without_a_head_the_case_is_named_alone():
     assert picture_title(Prediction("c1", {}), CASE, None) == "c1"
+
+
+def test_of_several_heads_the_one_that_is_drawn_is_named():
+    prediction = Prediction("c1", {"heart_ed": HEART, "heart_es": HEART})
+    assert picture_title(prediction, CASE, "heart_es").startswith("c1, heart_es: left atrium 1.3 mL")

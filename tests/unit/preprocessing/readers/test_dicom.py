@@ -88,6 +88,18 @@ def test_a_missing_slice_is_noticed(write: Write, voxels: NDArray[np.int16], off
     assert "not evenly spaced (" in refused(write(voxels, offsets_mm=offsets_mm))
 
 
+@pytest.mark.parametrize("places_mm", [[0, 3, 9, 12], [0, 3, 15, 18]])
+def test_missing_slices_are_not_taken_for_repeated_ones_where_places_are_round_numbers(
+    tmp_path: Path, write_dicom_slice: Callable[..., None], voxels: NDArray[np.int16], places_mm: list[int]
+) -> None:
+    for place in places_mm:
+        position = {"0020|0032": f"0\\0\\{place}"}
+        write_dicom_slice(tmp_path / f"{place}.dcm", voxels[0], spacing_mm=SPACING_MM[:2], **position)
+    said = refused(tmp_path)
+    assert "not evenly spaced (" in said
+    assert f"got steps from 3 to {places_mm[2] - 3} mm. Fix: complete the series." in said
+
+
 def test_other_views_and_damaged_files_are_refused(write: Write, voxels: NDArray[np.int16]) -> None:
     folder = write(voxels)
     write(voxels[:1], **{"0020|0037": "1\\0\\0\\0\\0\\-1"})

@@ -166,6 +166,16 @@ def test_label_map_of_any_number_type_becomes_uint8(tmp_path: Path, dtype: type[
     np.testing.assert_array_equal(to_array(image), labels)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_merged_values_are_read_as_another(tmp_path: Path, dtype: type[np.generic]) -> None:
+    labels = np.random.default_rng(0).integers(0, 6, (5, 6, 7)).astype(dtype)
+    path = _write(tmp_path / "a.nii.gz", labels)
+    merged = to_array(read_label_map(path, spatial_dims=3, merged_values={1: 2, 3: 2, 5: 4}))
+    np.testing.assert_array_equal(merged == 2, np.isin(labels, [1, 2, 3]))
+    np.testing.assert_array_equal(merged == 4, np.isin(labels, [4, 5]))
+    assert set(np.unique(merged)) == {0, 2, 4}
+
+
 @pytest.mark.parametrize("value", [0.5, -1, 256, np.nan, np.inf])
 def test_value_that_is_no_label_is_refused(tmp_path: Path, value: float) -> None:
     labels = np.zeros((4, 5, 6), np.float32)

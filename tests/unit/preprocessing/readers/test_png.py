@@ -1,5 +1,6 @@
 import struct
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from PIL import Image
 
 from medweave.core.errors import DataError
 from medweave.preprocessing.readers.medical import read_channels
-from medweave.preprocessing.readers.png import _bytes_of_pixels, verify_png
+from medweave.preprocessing.readers.png import _bytes_of_pixels, _unpacked_bytes, verify_png
 
 RNG = np.random.default_rng(0)
 
@@ -62,6 +63,16 @@ def _adam7() -> list[tuple[int, int, int, int]]:
         steps = [int(np.diff(values)[0]) if len(values) > 1 else 8 for values in (columns, rows)]
         found.append((int(columns[0]), int(rows[0]), *steps))
     return found
+
+
+def test_a_stream_is_unpacked_no_farther_than_the_pixels_reach() -> None:
+    packer = zlib.compressobj()
+
+    def endless() -> Iterator[bytes]:
+        while True:
+            yield packer.compress(bytes(10)) + packer.flush(zlib.Z_SYNC_FLUSH)
+
+    assert _unpacked_bytes(endless(), enough=105) == 110
 
 
 def test_many_chunks_and_long_rows_are_counted_together(tmp_path: Path) -> None:

@@ -56,6 +56,17 @@ def test_grey_stored_as_colour_keeps_its_values(tmp_path: Path) -> None:
     np.testing.assert_array_equal(to_array(image).T, GREY)
 
 
+@pytest.mark.parametrize("colour", ["grey", "rgb", None])
+def test_opacity_of_grey_is_dropped(tmp_path: Path, colour: raster.Colour | None) -> None:
+    path = tmp_path / "a.png"
+    Image.merge("LA", [Image.fromarray(GREY), Image.fromarray(GREY // 2)]).save(path)
+    channels = read_channels(path, spatial_dims=2, colour=colour)
+    assert len(channels) == (3 if colour == "rgb" else 1)
+    for channel in channels:
+        np.testing.assert_array_equal(to_array(channel).T, GREY)
+    assert read_header(path).pixel_type == "8-bit unsigned integer"
+
+
 def test_opacity_is_dropped(tmp_path: Path) -> None:
     path = picture(tmp_path / "a.png", np.dstack([COLOUR, GREY]))
     assert len(read_channels(path, spatial_dims=2)) == 4

@@ -2,6 +2,7 @@ import io
 import json
 import os
 import tempfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -109,6 +110,10 @@ def test_a_truth_must_lie_on_the_grid(predict, served, picture, encode, nifti):
     assert sitk.GetArrayFromImage(read(np.full((4, 6), 255, np.uint8))).tolist() == [[1] * 6] * 4
     with pytest.raises(DataError, match="does not lie on the image's grid: got size"):
         read(np.zeros((6, 6), np.uint8))
+    several = replace(shown, info=replace(shown.info, merged_values={2: 1, 3: 1}))
+    labels = nifti(np.arange(24, dtype=np.uint8).reshape(4, 6) % 4, spacing_mm=(1.0, 1.0))
+    truth = sitk.GetArrayFromImage(read_truth(io.BytesIO(labels), several, served["xray"], limits=Limits()))
+    assert np.bincount(truth.ravel()).tolist() == [6, 18]
     half = nifti(np.full((4, 6), 0.5, np.float32), spacing_mm=(1.0, 1.0))
     with pytest.raises(DataError, match="values that are not labels") as caught:
         read_truth(io.BytesIO(half), shown, served["xray"], limits=Limits())

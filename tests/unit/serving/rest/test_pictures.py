@@ -20,6 +20,7 @@ def job(served, tmp_path, picture):
     (folder / "0.png").write_bytes(picture)
     made = Job(served["xray"], Case("a", "a", {"image": folder / "0.png"}), folder, False, "r")
     list(predict_jobs([made], limits=Limits(), metrics=Metrics()))
+    made.status = "done"
     return made
 
 
@@ -51,3 +52,10 @@ def test_what_is_removed_in_the_meantime_is_not_there(job):
     next(job.folder.glob("label_map_*.nii")).unlink()
     with pytest.raises(Problem, match="not kept any more"):
         pictures.mask(job, "areas")
+
+
+def test_nothing_is_drawn_in_the_folder_of_a_prediction_that_has_not_ended(job):
+    job.status = "running"  # its answer is there, and the worker counts the bytes of its files
+    for picture in (pictures.mask, pictures.overlay):
+        with pytest.raises(Problem, match="The prediction is running"):
+            picture(job, "areas")
