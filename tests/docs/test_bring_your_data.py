@@ -29,10 +29,10 @@ def write(table: str, folder: Path) -> list[dict[str, str]]:
 
 
 def test_there_are_tables() -> None:
-    assert len(TABLES) == 2
+    assert len(TABLES) == 3
 
 
-@pytest.mark.parametrize("table", TABLES, ids=["usual", "strange"])
+@pytest.mark.parametrize("table", TABLES, ids=["usual", "strange", "dicom"])
 def test_each_row_is_a_case_with_what_its_cells_name(table: str, tmp_path: Path) -> None:
     rows = write(table, tmp_path)
     cases = {case.case_id: case for case in TableLayout().scan(tmp_path).cases}

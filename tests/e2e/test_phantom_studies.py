@@ -154,4 +154,5 @@ def test_the_demo_segments_and_diagnoses(tmp_path):
     assert heads["diagnosis"]["accuracy"]["mean"] >= 0.5  # a fifth is chance
     assert heads["diagnosis_from_measurements"]["accuracy"]["mean"] >= 0.8
     assert "Traceback" not in result.stderr
+    assert (tmp_path / "demo/bundle/model.onnx").is_file()
     assert f"the report:      {tmp_path / 'demo/run/evaluation/test/report.html'}" in result.stdout

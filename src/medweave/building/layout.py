@@ -1,8 +1,12 @@
-"""What a recipe says of a data folder: its layout, and the images' numbers of axes."""
+"""What a recipe says of a data folder: its layout, its cases, and the images' numbers of axes."""
+
+from pathlib import Path
 
 from medweave.building.components import build_component, component_problems
 from medweave.core.errors import UsageError
-from medweave.data.layouts.layout import LAYOUTS, Layout
+from medweave.data.index import DatasetIndex
+from medweave.data.layouts.layout import LAYOUTS, Layout, scan
+from medweave.recipes.data import Data
 from medweave.recipes.schema import Recipe
 from medweave.recipes.section import Component
 
@@ -19,6 +23,16 @@ def build_layout(component: Component) -> Layout:
         raise UsageError("; ".join(problems))
     layout: Layout = build_component(component, LAYOUTS)
     return layout
+
+
+def scan_data(root: Path, settings: Data) -> DatasetIndex:
+    """List the cases of a data folder as a recipe describes it, without those that it leaves out.
+
+    Raises:
+        DataError: The folder is not of the recipe's layout, or lacks a case that is to be left out.
+        UsageError: The layout's name or a parameter is wrong.
+    """
+    return scan(root, layout=build_layout(settings.layout)).without(settings.exclude)
 
 
 def image_dims(recipe: Recipe) -> dict[str, int]:

@@ -17,7 +17,7 @@ from medweave.workflows import demo as workflow
 def demo(
     output: Annotated[Path | None, typer.Option(help="New folder; by default a temporary one.")] = None,
 ) -> None:
-    """Draw a study of beating synthetic hearts, inspect it, train, evaluate, predict; needs no data."""
+    """Draw a study of beating synthetic hearts, inspect it, train, evaluate, export, predict; needs no data."""
     started = time.perf_counter()
     folder = output or Path(tempfile.mkdtemp(prefix="medweave-demo-"))
     messages = Console(stderr=True, highlight=False)
@@ -30,6 +30,7 @@ def demo(
         console.print(table)
     print(f"the data:        {result.inspection}")
     print(f"the run:         {result.run}")
+    print(f"the bundle:      {result.bundle}")
     print(f"the predictions: {result.predictions}")
     print(f"the report:      {result.report}")
     print(f"{', '.join(_scores(result.summary['heads']))} in {time.perf_counter() - started:.0f} seconds")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from medweave.core.errors import DataError
+from medweave.core.errors import DataError, did_you_mean
 from medweave.core.files import read_json, write_json
 from medweave.data.case import Case
 from medweave.data.finding import Finding
@@ -64,6 +64,23 @@ class DatasetIndex:
                 fix="restore the files, or give the folder that the run was trained on.",
             )
         return replace(self, cases=tuple(case for case in self.cases if case.case_id in wanted))
+
+    def without(self, case_ids: Iterable[str]) -> "DatasetIndex":
+        """Return the index without the named cases.
+
+        Raises:
+            DataError: A name is unknown.
+        """
+        left_out = set(case_ids)
+        names = {case.case_id for case in self.cases}
+        for unknown in sorted(left_out - names):
+            hint = did_you_mean(unknown, sorted(names))
+            raise DataError(
+                f"there is no case {unknown!r} to leave out{'.' if hint else ''}{hint}",
+                where=self.root,
+                fix="correct data.exclude.",
+            )
+        return replace(self, cases=tuple(case for case in self.cases if case.case_id not in left_out))
 
     def save(self, path: Path) -> None:
         """Write index.json; paths inside the root are stored relative to it."""

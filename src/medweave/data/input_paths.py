@@ -59,19 +59,20 @@ def _cases_of_path(path: Path, source: StudySource, layout: Layout) -> Iterator[
 
 
 def _image_files(folder: Path, source: StudySource) -> list[Path]:
-    """Return the folder's images, sorted; pictures only where the model takes 2D images."""
+    """Return the folder's images, files or DICOM series, sorted; pictures only where the model takes 2D images."""
     takes_pictures = any(entry.preprocessor.spatial_dims == 2 for entry in source.inputs.values())
     files = [
         path
         for path in sorted(folder.iterdir())
-        if image_suffix(path.name) and not path.name.startswith(".") and (takes_pictures or not is_raster(path))
+        if not path.name.startswith(".")
+        and (is_dicom_series(path) or (image_suffix(path.name) and (takes_pictures or not is_raster(path))))
     ]
     if not files:
         raise DataError(
             "the folder holds no image",
             where=folder,
-            wanted=f"files ending in {', '.join(IMAGE_SUFFIXES)}",
-            fix="name the folder that holds them, or the files.",
+            wanted=f"files ending in {', '.join(IMAGE_SUFFIXES)}, or folders of a DICOM series",
+            fix="name the folder that holds them, or themselves.",
         )
     return files
 
@@ -98,6 +99,6 @@ def _refuse_equal_names(cases: Sequence[Case]) -> None:
             raise UsageError(
                 "two inputs would write files of one name",
                 got=f"{files[0]} and {files[1]}",
-                fix="predict them into two folders.",
+                fix="predict them into two folders, or name them in a case table.",
             )
         seen[case.case_id] = case

@@ -3,7 +3,7 @@
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,13 +74,14 @@ def columns_of(expression: str) -> list[str]:
     return COLUMN_IN_TEMPLATE.findall(expression) if is_template(expression) else [expression]
 
 
-def read_table(path: Path, *, delimiter: str | None = None) -> TableFile:
+def read_table(path: Path, *, delimiter: str | None = None, empty: Collection[str] = ()) -> TableFile:
     """Read a table whose first line names the columns.
 
     Args:
         path: The file, in UTF-8.
         delimiter: Between the cells; None takes a tab for .tsv, and else a comma, or a semicolon where the first line
             has more of them.
+        empty: What stands in cells that hold nothing.
 
     Raises:
         DataError: The file cannot be read, a column has no name or another's, or a row has too many or too few cells.
@@ -88,7 +89,9 @@ def read_table(path: Path, *, delimiter: str | None = None) -> TableFile:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError("table cannot be read", where=path, got=error, fix="write it as text in UTF-8.") from error
+        raise DataError(
+            "table cannot be read", where=path, got=error, fix="write it as text in UTF-8 (in Excel: CSV UTF-8)."
+        ) from error
     first_line = text.partition("\n")[0]
     if delimiter is None:
         usual = ";" if first_line.count(";") > first_line.count(",") else ","
@@ -100,7 +103,14 @@ def read_table(path: Path, *, delimiter: str | None = None) -> TableFile:
     except csv.Error as error:
         raise DataError("table cannot be read", where=path, got=error, fix="write it as CSV.") from error
     _check_shape(path, columns, rows)
-    return TableFile(path, columns, tuple(Row(line, dict(zip(columns, cells, strict=True))) for line, cells in rows))
+    return TableFile(
+        path,
+        columns,
+        tuple(
+            Row(line, {name: "" if cell in empty else cell for name, cell in zip(columns, cells, strict=True)})
+            for line, cells in rows
+        ),
+    )
 
 
 def _check_shape(path: Path, columns: tuple[str, ...], rows: Iterable[tuple[int, list[str]]]) -> None:

@@ -97,9 +97,12 @@ def export_network(model: MultiTaskModel, path: Path, *, n_channels: Mapping[str
                 verbose=False,
             )
     except Exception as error:
+        cause: BaseException = error
+        while cause.__cause__ is not None:  # the exporter's own message tells its steps, not what it stumbled over
+            cause = cause.__cause__
         raise RunError(
             "the network cannot be exported",
-            got=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
+            got=f"{type(cause).__name__}: {str(cause).splitlines()[0] if str(cause) else ''}",
             fix="an encoder, fusion or head computes something that torch.export cannot follow for every size.",
         ) from error
     if exported is None:  # only older exporters return nothing

@@ -1,11 +1,10 @@
 """From feature maps to one vector an input."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from medweave.models.features import Activation, FeatureChannels, Features
 
@@ -61,8 +60,7 @@ class FeaturePooling(nn.Module):
             return maps.amax(dim=space)
         if self.pooling == "mask" and segmentation is not None:
             weights = foreground_probability(segmentation.logits[0].detach(), self.activations[self.heads[name]])
-            resized = functional.interpolate(weights, size=maps.shape[2:], mode="area")
-            weights = resized + 1e-6  # a mask that is empty weighs all alike
+            weights = cell_means(weights, maps.shape[2:]) + 1e-6  # a mask that is empty weighs all alike
             pooled: Tensor = (maps * weights).sum(dim=space) / weights.sum(dim=space)
             return pooled
         if self.training:
@@ -70,6 +68,17 @@ class FeaturePooling(nn.Module):
             mean: Tensor = maps.sum(dim=space) / maps[0, 0].numel()
             return mean
         return maps.mean(dim=space)
+
+
+def cell_means(maps: Tensor, cells: Sequence[int]) -> Tensor:
+    """Return the mean in each cell of a coarser grid, as area interpolation does, which ONNX does not know.
+
+    Args:
+        maps: (B, C, *spatial).
+        cells: Along each axis; they divide the map's size.
+    """
+    split = [part for size, count in zip(maps.shape[2:], cells, strict=True) for part in (count, size // count)]
+    return maps.reshape(*maps.shape[:2], *split).mean(dim=tuple(range(3, 3 + len(split), 2)))
 
 
 def foreground_probability(logits: Tensor, activation: Activation) -> Tensor:

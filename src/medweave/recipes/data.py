@@ -141,6 +141,8 @@ class Data(Section):
 
     layout: ComponentField = Component(name="auto")
     """The folder's layout with its parameters, or auto."""
+    exclude: tuple[str, ...] = ()
+    """Names of cases that are left out, such as those with broken files."""
     inputs: Annotated[dict[Name, Input], Field(min_length=1)]
     """The model's inputs by name."""
     heads: Annotated[dict[Name, Head], Field(min_length=1)]

@@ -96,6 +96,19 @@ class MultiTaskModule(pl.LightningModule):
         if self.schedule is not None and not isinstance(self.schedule, ReduceLROnPlateau):
             self.schedule.step()
 
+    def configure_gradient_clipping(
+        self,
+        optimizer: optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip the gradient's norm, also of fused optimizers, which Lightning refuses in bfloat16."""
+        # Lightning's reason, gradients that are still scaled, holds with a scaler (float16) alone.
+        if gradient_clip_val is None or getattr(self.trainer.precision_plugin, "scaler", None) is not None:
+            super().configure_gradient_clipping(optimizer, gradient_clip_val, gradient_clip_algorithm)
+        else:
+            nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
+
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """Move training batches; a validation case is not moved, for the Predictor moves what the network needs."""
         if isinstance(batch, ValidationCase):

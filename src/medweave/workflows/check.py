@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from medweave.building.check import read_recipe
-from medweave.building.layout import build_layout
+from medweave.building.layout import scan_data
 from medweave.building.study import build_study_source, without_auto_spacing
-from medweave.data.layouts.layout import scan
 from medweave.data.split import draw_split
 from medweave.recipes.schema import Recipe
 
@@ -25,7 +24,7 @@ def run(recipe_source: str | Path, *, data: Path | None, overrides: Sequence[str
     """
     recipe = read_recipe(recipe_source, overrides)
     if data is not None:
-        index = scan(data, layout=build_layout(recipe.data.layout))
+        index = scan_data(data, recipe.data)
         source = build_study_source(without_auto_spacing(recipe))
         source.check(index)
         shares = recipe.data.split

@@ -1,4 +1,4 @@
-"""Everything on a synthetic study: inspect, train, evaluate, predict, report."""
+"""Everything on a synthetic study: inspect, train, evaluate, export, predict."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,9 +7,10 @@ from shlex import join
 from typing import Any
 
 from medweave.core.files import claim_output_folder
+from medweave.core.optional import import_optional
 from medweave.data.split import Split
 from medweave.phantoms.cardiac import write_cardiac_study
-from medweave.workflows import evaluate, inspect, predict, train
+from medweave.workflows import evaluate, export, inspect, predict, train
 
 CASES = 40
 
@@ -22,6 +23,7 @@ class Demo:
         inspection: Report on the data.
         run: Run folder.
         report: Report on the test part.
+        bundle: What `medweave export` made of the run.
         predictions: Folder of predictions.
         summary: Content of the evaluation's summary.json.
     """
@@ -29,6 +31,7 @@ class Demo:
     inspection: Path
     run: Path
     report: Path
+    bundle: Path
     predictions: Path
     summary: dict[str, Any]
 
@@ -45,9 +48,13 @@ def run(
         output: New or empty folder.
         on_stage: Called before each part, with the command that does the same.
         on_progress: Called as cases are worked through.
+
+    Raises:
+        DependencyError: A package that the export needs is not installed.
     """
+    import_optional("onnxscript")
     claim_output_folder(output)
-    data, folder, predictions = output / "data", output / "run", output / "predictions"
+    data, folder, bundle, predictions = (output / name for name in ("data", "run", "bundle", "predictions"))
 
     def begin(*command: str | Path) -> None:
         on_stage(join(["medweave", *map(str, command)]))
@@ -61,6 +68,8 @@ def run(
     train.run("demo", data=data, output=folder, on_progress=on_progress)
     begin("evaluate", folder)
     evaluation = evaluate.run(folder, on_progress=lambda done, total: on_progress("evaluating", done, total))
+    begin("export", folder, "--output", bundle)
+    export.run(folder, bundle, on_progress=on_progress)
     cases = [data / case_id for case_id in Split.load(folder / "split.json").test]
     begin("predict", folder, *cases, "--output", predictions)
     predict.run(folder, cases, output=predictions, on_progress=on_progress)
@@ -68,6 +77,7 @@ def run(
         inspection / "report.html",
         folder,
         evaluation.folder / "report.html",
+        bundle,
         predictions,
         evaluation.summary,
     )

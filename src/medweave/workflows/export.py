@@ -200,7 +200,7 @@ def _cases(run: RunFolder, settings: Settings) -> dict[str, list[Case]]:
         parts[part] = list(index.subset(case_ids[::step]).cases)
     if not parts["val"]:
         raise DataError("the run has no validation cases", where=run.split, fix="train with a share in data.split.val.")
-    absent = [path for case in parts["val"] for path in case.images.values() if not path.is_file()]
+    absent = [path for case in parts["val"] for path in case.images.values() if not path.exists()]
     if absent:
         raise DataError(
             "a validation case of the run, which the bundle is compared on, is not there",

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from matplotlib.figure import Figure
 
-from medweave.building.layout import build_layout, image_dims
+from medweave.building.layout import build_layout, image_dims, scan_data
 from medweave.core.files import claim_output_folder, write_json, write_text
 from medweave.core.logging import get_logger
 from medweave.core.registry import load_plugins
@@ -105,8 +105,7 @@ def run(
         RecipeError: The recipe has problems.
         RunError: The output folder cannot be used.
     """
-    component, spatial_dims = _description(layout, recipe)
-    index = scan(data, layout=build_layout(component))
+    index, spatial_dims = _index(data, layout, recipe)
     if output is not None:
         claim_output_folder(output)
     total = len(index.cases)
@@ -126,13 +125,14 @@ def run(
     return inspection
 
 
-def _description(layout: str | None, recipe_source: str | Path | None) -> tuple[Component, dict[str, int]]:
-    """Return the layout, and the number of axes of each image that is known to have one."""
+def _index(data: Path, layout: str | None, recipe_source: str | Path | None) -> tuple[DatasetIndex, dict[str, int]]:
+    """Return the cases, and the number of axes of each image that is known to have one."""
+    named = {"layout": Component(name=layout)} if layout else {}
     if recipe_source is None:
-        return Component(name=layout or "auto"), {}
+        return scan(data, layout=build_layout(named.get("layout", Component(name="auto")))), {}
     recipe = load_recipe(recipe_source)
     load_plugins(recipe.plugins)
-    return Component(name=layout) if layout else recipe.data.layout, image_dims(recipe)
+    return scan_data(data, recipe.data.model_copy(update=named)), image_dims(recipe)
 
 
 def _write(inspection: Inspection, output: Path, on_progress: OnProgress) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from medweave.building.layout import build_layout, image_dims
+from medweave.building.layout import image_dims, scan_data
 from medweave.building.model import build_model
 from medweave.building.study import build_study_source, resolve_patch_sizes, resolve_spacing, without_auto_spacing
 from medweave.building.training import build_loss, build_training_dataset
@@ -24,7 +24,6 @@ from medweave.data.examination import examine_all
 from medweave.data.facts import CaseFacts
 from medweave.data.fingerprint import Fingerprint
 from medweave.data.index import DatasetIndex
-from medweave.data.layouts.layout import scan
 from medweave.data.preparation import PreparedCase, prepare
 from medweave.data.split import Split, draw_split
 from medweave.preprocessing.cache import ArrayStore, default_cache_folder
@@ -112,7 +111,7 @@ def scan_study(requested: Recipe, data: Path) -> DatasetIndex:
     Raises:
         DataError: The folder is not in the recipe's layout, or lacks what the recipe names.
     """
-    index = scan(data, layout=build_layout(requested.data.layout))
+    index = scan_data(data, requested.data)
     build_study_source(without_auto_spacing(requested)).check(index)
     return index
 
@@ -167,7 +166,7 @@ def draw_study_split(requested: Recipe, data: ExaminedData) -> Split:
     Raises:
         DataError: The audit found an error, or there are too few subjects.
     """
-    refuse_broken_data(data.audit, data.index.root)
+    refuse_broken_data(data.audit, data.index.root, requested.data.layout)
     _log_warnings(data.audit)
     shares = requested.data.split
     source = build_study_source(without_auto_spacing(requested))

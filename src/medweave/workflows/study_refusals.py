@@ -7,21 +7,25 @@ from shlex import quote
 import numpy as np
 
 from medweave.building.training import class_shares
+from medweave.core.counting import counted
 from medweave.core.errors import DataError
 from medweave.data.audit import Audit
 from medweave.data.preparation import PreparedCase
 from medweave.recipes.schema import Recipe
+from medweave.recipes.section import Component
 
 
-def refuse_broken_data(audit: Audit, data: Path) -> None:
+def refuse_broken_data(audit: Audit, data: Path, layout: Component) -> None:
     """Refuse data in which the audit found an error."""
     if audit.errors:
         first = audit.errors[0]
-        others = f" (and {len(audit.errors) - 1} more errors)" if len(audit.errors) > 1 else ""
+        others = f" (and {counted(len(audit.errors) - 1, 'more error')})" if len(audit.errors) > 1 else ""
+        eyes = " --recipe RECIPE" if layout.parameters else ""
         raise DataError(
             f"{first.message}{others}",
             where=first.where,
-            fix=f"{first.fix.rstrip('.')}; `medweave inspect {quote(str(data))}` shows all that is wrong.",
+            fix=f"{first.fix.rstrip('.')}, or leave cases out (data.exclude);"
+            f" `medweave inspect {quote(str(data))}{eyes}` shows all that is wrong.",
         )
 
 

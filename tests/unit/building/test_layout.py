@@ -1,7 +1,9 @@
+from pathlib import Path
+
 import pytest
 
-from medweave.building.layout import build_layout, image_dims
-from medweave.core.errors import UsageError
+from medweave.building.layout import build_layout, image_dims, scan_data
+from medweave.core.errors import DataError, UsageError
 from medweave.data.layouts.image_folders import ImageFoldersLayout
 from medweave.data.layouts.layout import AutoLayout
 from medweave.data.layouts.msd import MsdLayout
@@ -28,6 +30,15 @@ def test_parameters_are_those_of_the_component() -> None:
     layout = build_layout(Component(name="image_folders", structure="lungs", classes=["a", "b"]))
     assert isinstance(layout, ImageFoldersLayout)
     assert (layout.structure, layout.classes) == ("lungs", ("a", "b"))
+
+
+def test_cases_that_a_recipe_leaves_out_are_not_listed(heart_study: Path) -> None:
+    settings = load_recipe("heart").data
+    first, *others = [case.case_id for case in scan_data(heart_study, settings).cases]
+    index = scan_data(heart_study, settings.model_copy(update={"exclude": (first,)}))
+    assert [case.case_id for case in index.cases] == others
+    with pytest.raises(DataError, match=rf"no case '{first}x' to leave out.*Did you mean '{first}'.*data\.exclude"):
+        scan_data(heart_study, settings.model_copy(update={"exclude": (f"{first}x",)}))
 
 
 def test_axes_of_each_image_are_those_of_its_input() -> None:

@@ -87,3 +87,13 @@ def test_subset_keeps_the_order_of_the_index(index: DatasetIndex) -> None:
 def test_subset_of_unknown_cases_is_refused(index: DatasetIndex) -> None:
     with pytest.raises(DataError, match=r"cases are missing .*got no x, z\. Fix: restore"):
         index.subset(["z", "a", "x"])
+
+
+def test_cases_are_left_out_by_name(index: DatasetIndex) -> None:
+    assert [case.case_id for case in index.without(["b"]).cases] == ["a", "c"]
+    assert index.without([]) == index
+
+
+def test_unknown_case_to_leave_out_is_refused(index: DatasetIndex) -> None:
+    with pytest.raises(DataError, match=r"no case 'x' to leave out .*Fix: correct data\.exclude"):
+        index.without(["a", "x"])

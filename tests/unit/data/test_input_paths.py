@@ -44,6 +44,13 @@ def test_images_of_a_folder_are_cases_in_order(tmp_path: Path) -> None:
     assert list(cases(tmp_path, model=source("mri"))) == ["a", "b"]
 
 
+def test_dicom_series_of_a_folder_are_images_of_it(tmp_path: Path) -> None:
+    touch(tmp_path, "p1/pre.nii.gz", "p1/report/notes.txt", "p1/flair/1.dcm")
+    (tmp_path / "p1/flair/1.dcm").write_bytes(b"\0" * 128 + b"DICM")
+    assert list(cases(tmp_path / "p1", model=source("mri"))) == ["flair", "pre"]
+    assert cases(tmp_path / "p1", model=source("flair", "pre")) == {"p1": {"flair": "flair", "pre": "pre.nii.gz"}}
+
+
 def test_pictures_of_a_folder_are_for_models_of_2d_images(tmp_path: Path) -> None:
     touch(tmp_path, "b.JPG", "a.png")
     assert list(cases(tmp_path, model=source("photo", spatial_dims=2))) == ["a", "b"]

@@ -31,7 +31,7 @@ TWO_INPUTS = {
         "fusion": {"name": "concat"},
         "heads": {
             "heart": {"name": "monai_unet_decoder", "residual_units": 1, "norm": "instance"},
-            "side": {"name": "pooled_mlp", "hidden": [], "dropout": [0]},
+            "side": {"name": "pooled_mlp", "hidden": [], "dropout": [0], "pooling": "mask"},
         },
     },
     "losses": {"heart": "dice_ce", "side": "cross_entropy"},

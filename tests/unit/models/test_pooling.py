@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from medweave.models.features import FeatureChannels, Features, SegmentationOutput
-from medweave.models.pooling import FeaturePooling, foreground_probability
+from medweave.models.pooling import FeaturePooling, cell_means, foreground_probability
 
 SOURCES = FeatureChannels(
     pyramids={"mri": (4, 2), "ct": (4, 3)},
@@ -61,6 +61,12 @@ def test_the_mask_weighs_the_bottleneck_by_the_share_of_each_cell_that_it_covers
     mask = ((1, 1, 0, 0), (0, 0, 0, 0), (1, 0, 0, 1), (0, 0, 0, 0))
     expected = [(2 * 1 + 1 * 3 + 1 * 6) / 4, (2 * 0 + 1 * 8 + 1 * 0) / 4]
     assert _pool(_features(mask), "bottleneck", "mask")["mri"] == pytest.approx(expected, abs=1e-3)
+
+
+def test_means_of_cells_are_those_of_area_interpolation():
+    maps = torch.rand(2, 3, 8, 6, 4)
+    expected = torch.nn.functional.interpolate(maps, size=(2, 3, 4), mode="area")
+    torch.testing.assert_close(cell_means(maps, (2, 3, 4)), expected)
 
 
 def test_an_empty_mask_weighs_all_alike():

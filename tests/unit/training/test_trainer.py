@@ -164,6 +164,21 @@ def test_a_training_goes_on_after_a_batch_without_any_truth(train_tiny, tmp_path
     assert result.summary["last_epoch"]["train/loss"] > 0
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_gradients_are_clipped_in_bfloat16_too(optimizer, train_tiny, tmp_path, monkeypatch):
+    norms = []
+
+    def step(self, *args, **kwargs):
+        super(MultiTaskModule, self).optimizer_step(*args, **kwargs)
+        norms.append(torch.nn.utils.get_total_norm(p.grad for p in self.parameters() if p.grad is not None).item())
+
+    monkeypatch.setattr(MultiTaskModule, "optimizer_step", step)
+    settings = ("training.precision=bfloat16", "training.gradient_clip_norm=0.001", "training.max_epochs=1")
+    train_tiny(tmp_path / "run", *settings, f"optimizer.name={optimizer}")
+    assert norms
+    assert norms == pytest.approx([0.001] * len(norms), rel=0.01)
+
+
 def test_the_same_command_gives_the_same_run_with_other_numbers_of_workers(train_tiny, finished_run, tmp_path):
     again = train_tiny(tmp_path / "run", "training.loader_workers=0").run
     pd.testing.assert_frame_equal(_without_measurements(again), _without_measurements(finished_run), check_exact=True)

@@ -5,6 +5,7 @@ import pytest
 
 from medweave.core.errors import RunError
 from medweave.data.layouts.layout import scan
+from medweave.inference.bundle import read_description
 from medweave.workflows import demo
 
 OVERRIDES = (
@@ -29,15 +30,17 @@ def test_the_demo_leaves_everything_that_it_names(small, tmp_path):
     stages = []
     result = demo.run(tmp_path / "demo", on_stage=stages.append)
     data, run = tmp_path / "demo/data", tmp_path / "demo/run"
-    assert stages[:4] == [
+    assert stages[:5] == [
         f"medweave phantom cardiac --cases 10 --output {data}",
         f"medweave inspect {data} --output {tmp_path / 'demo/inspection'}",
         f"medweave train demo --data {data} --output {run}",
         f"medweave evaluate {run}",
+        f"medweave export {run} --output {tmp_path / 'demo/bundle'}",
     ]
-    assert stages[4].startswith(f"medweave predict {run} {data / 'patient0'}")
+    assert stages[5].startswith(f"medweave predict {run} {data / 'patient0'}")
     assert len(scan(tmp_path / "demo/data").cases) == 10
     assert all(file.is_file() for file in (result.inspection, result.report, result.run / "model.safetensors"))
+    assert read_description(result.bundle).name == "demo"
     predicted = pd.read_csv(result.predictions / "predictions.csv")
     judged = pd.read_csv(result.report.parent / "per_case.csv")
     assert set(predicted["case_id"]) == set(judged["case_id"])

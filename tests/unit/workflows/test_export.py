@@ -71,6 +71,17 @@ def test_validation_cases_that_are_not_there_are_refused_with_the_option_that_na
     assert not (tmp_path / "bundle").exists()
 
 
+def test_folders_of_series_count_as_validation_images(tiny_run, tmp_path, monkeypatch):
+    run = RunFolder(shutil.copytree(tiny_run, tmp_path / "run"))
+    content = json.loads(run.index.read_text())
+    for case in content["cases"]:
+        (tmp_path / "series" / case["images"]["image"]).mkdir(parents=True)
+    run.index.write_text(json.dumps({**content, "root": str(tmp_path / "series")}))
+    monkeypatch.setattr(export, "export_network", _write_other_network)
+    with pytest.raises(DataError, match=r"the folder holds no DICOM file"):  # so it was read
+        export.run(run.path, tmp_path / "bundle")
+
+
 @pytest.mark.slow
 def test_an_export_writes_everything_and_proves_it(tiny_run, tmp_path, heart_study):
     stages = []

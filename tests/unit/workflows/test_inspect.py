@@ -160,6 +160,14 @@ def test_recipe_describes_a_folder_that_says_nothing_by_itself(tmp_path: Path) -
     assert summary.patterns == {"flair + post + pre": 1, "flair": 1}
 
 
+def test_cases_that_a_recipe_leaves_out_are_not_inspected(heart_study: Path, tmp_path: Path) -> None:
+    left_out = inspect.run(heart_study).index.cases[0].case_id
+    recipe = load_recipe("heart", [f"data.exclude=[{left_out}]"])
+    (tmp_path / "recipe.yaml").write_text(dump_recipe(recipe))
+    cases = inspect.run(heart_study, recipe=tmp_path / "recipe.yaml").index.cases
+    assert (len(cases), left_out in [case.case_id for case in cases]) == (5, False)
+
+
 def test_image_of_another_dimension_than_the_recipe_says_is_a_finding(classes: Path, tmp_path: Path) -> None:
     recipe = load_recipe("chest_xray", ["data.inputs.radiograph.spatial_dims=3", "preprocessing={}"])
     (tmp_path / "recipe.yaml").write_text(dump_recipe(recipe))

@@ -6,6 +6,8 @@ from typing import Protocol
 from medweave.core.errors import DataError
 from medweave.core.registry import Registry
 from medweave.data.index import DatasetIndex
+from medweave.data.table_file import TABLE_SUFFIXES
+from medweave.preprocessing.readers.dicom import is_dicom_series
 
 
 class Layout(Protocol):
@@ -57,6 +59,7 @@ class AutoLayout:
             raise DataError(
                 "the folder matches several layouts" if matching else "the folder matches no known layout",
                 where=root,
+                got=None if matching else _found_instead(root),
                 fix="name one with --layout, describe it in a recipe under data.layout (layout table), or arrange the"
                 f" folder like one of these:\n{trees}",
             )
@@ -67,6 +70,14 @@ class AutoLayout:
 
     def _names(self) -> list[str]:
         return [name for name in LAYOUTS.names() if name != "auto"]
+
+
+def _found_instead(root: Path) -> str | None:
+    """Say what a folder of no layout holds that can be described."""
+    if is_dicom_series(root):
+        return "one DICOM series, which is an image: `medweave predict` takes it, and so does a cell of a case table"
+    tables = sorted(path.name for path in root.iterdir() if path.suffix.lower() in TABLE_SUFFIXES)
+    return f"{', '.join(tables)}, without the columns of a case table" if tables else None
 
 
 def scan(root: Path, *, layout: Layout | None = None) -> DatasetIndex:
@@ -82,7 +93,7 @@ def scan(root: Path, *, layout: Layout | None = None) -> DatasetIndex:
     layout = layout or AutoLayout()
     if not root.is_dir() and not (root.is_file() and layout.matches(root)):
         what = "the data folder is a file" if root.exists() else "data folder not found"
-        raise DataError(what, where=root, fix="give the folder that holds the data set.")
+        raise DataError(what, where=root, fix="give the folder that holds the data set, or its table (.csv, .tsv).")
     if root.is_dir() and not any(root.iterdir()):
         raise DataError("data folder is empty", where=root, fix="put the data set there, or give another folder.")
     index = layout.scan(root.resolve())

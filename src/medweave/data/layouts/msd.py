@@ -36,6 +36,12 @@ class MsdLayout:
 
     def scan(self, root: Path) -> DatasetIndex:
         """List the cases that dataset.json names, labelled and unlabelled."""
+        if not (root / "dataset.json").is_file():
+            raise DataError(
+                "the folder has no dataset.json, so it is not of the layout msd",
+                where=root,
+                fix=f"name another layout (data.layout in the recipe), or arrange the folder like this:\n{self.tree}",
+            )
         description = _read_description(root / "dataset.json")
         cases = [
             _labelled_case(root, entry, position)

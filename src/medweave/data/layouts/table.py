@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from medweave.core.counting import counted
 from medweave.core.errors import DataError
 from medweave.data.case import Case
 from medweave.data.index import DatasetIndex
@@ -63,6 +64,7 @@ class TableLayout:
         class_names: Name of each class as it is written in the table, by target.
         structures: Value of each structure, by label map.
         delimiter: Between the cells; by default a comma or semicolon, in .tsv a tab.
+        empty: What stands in cells that hold nothing, such as NA.
     """
 
     tree = (
@@ -84,6 +86,7 @@ class TableLayout:
         class_names: ClassNames | None = None,
         structures: Mapping[str, Mapping[str, int]] | None = None,
         delimiter: str | None = None,
+        empty: tuple[str, ...] = (),
     ) -> None:
         self.file = file
         self.case_id = case_id
@@ -95,6 +98,7 @@ class TableLayout:
         self.class_names = class_names or {}
         self.structures = structures or {}
         self.delimiter = delimiter
+        self.empty = empty
 
     def matches(self, root: Path) -> bool:
         """Tell whether `root` is a table (of the columns that are described), or the folder of one with the columns."""
@@ -111,6 +115,7 @@ class TableLayout:
         table = self._find(root)
         plan = self._plan(table)
         _refuse_equal_names(table, plan)
+        _refuse_absent_files(table, plan)
         cases = [self._case(row, plan, table) for row in table.rows]
         _refuse_vain_templates(plan, cases, table)
         return DatasetIndex(
@@ -123,9 +128,9 @@ class TableLayout:
 
     def _find(self, root: Path) -> TableFile:
         if root.is_file():
-            return read_table(root, delimiter=self.delimiter)
+            return self._read(root)
         if self.file is not None:
-            return read_table(root / self.file, delimiter=self.delimiter)
+            return self._read(root / self.file)
         files = sorted(path for path in _files(root) if path.suffix.lower() in TABLE_SUFFIXES)
         if len(files) != 1:
             raise DataError(
@@ -134,7 +139,10 @@ class TableLayout:
                 got=", ".join(path.name for path in files) or None,
                 fix="give the table itself, or set data.layout.file.",
             )
-        return read_table(files[0], delimiter=self.delimiter)
+        return self._read(files[0])
+
+    def _read(self, path: Path) -> TableFile:
+        return read_table(path, delimiter=self.delimiter, empty=self.empty)
 
     def _plan(self, table: TableFile) -> _Plan:
         def named(prefix: str, given: Mapping[str, str] | None) -> Mapping[str, str]:
@@ -218,19 +226,39 @@ def _refuse_equal_names(table: TableFile, plan: _Plan) -> None:
         seen[name] = row.line
 
 
+def _refuse_absent_files(table: TableFile, plan: _Plan) -> None:
+    """Refuse a table that names an absent file in a cell, where none follows a template."""
+    columns = [column for column in (*plan.images.values(), *plan.label_maps.values()) if not is_template(column)]
+    absent = [
+        (row, column)
+        for row in table.rows
+        for column in columns
+        if row.value(column) and _file(row, column, table) is None
+    ]
+    if absent:
+        row, column = absent[0]
+        others = f" (and {counted(len(absent) - 1, 'more such cell')})" if absent[1:] else ""
+        raise DataError(
+            f"the table names a file that is absent{others}",
+            where=f"{table.path}, line {row.line}, column {column}",
+            got=row.value(column),
+            fix="correct the path (from the table's folder), leave the cell empty, or say in data.layout.empty what"
+            " stands in such cells (`empty: [NA]`).",
+        )
+
+
 def _present_files(row: Row, expressions: Mapping[str, str], table: TableFile) -> Iterator[tuple[str, Path]]:
     for name, expression in expressions.items():
-        written = row.value(expression)
-        path = Path(os.path.normpath(table.path.parent / written))
-        if written and (path.is_file() or is_dicom_series(path)):
+        path = _file(row, expression, table)
+        if path is not None:
             yield name, path
-        elif written and not is_template(expression):
-            raise DataError(
-                "the table names a file that is absent",
-                where=f"{table.path}, line {row.line}, column {expression}",
-                got=written,
-                fix="correct the path (from the table's folder), or leave the cell empty.",
-            )
+
+
+def _file(row: Row, expression: str, table: TableFile) -> Path | None:
+    """Return the file, or folder of a DICOM series, that a cell or template names; None where it is not there."""
+    written = row.value(expression)
+    path = Path(os.path.normpath(table.path.parent / written))
+    return path if written and (path.is_file() or is_dicom_series(path)) else None
 
 
 def _refuse_vain_templates(plan: _Plan, cases: list[Case], table: TableFile) -> None:

@@ -35,6 +35,18 @@ def test_folder_of_no_known_shape_shows_the_known_ones(tmp_path: Path) -> None:
     assert "msd:\n  dataset.json" in str(caught.value)
 
 
+def test_tables_of_other_columns_are_named(tmp_path: Path) -> None:
+    (tmp_path / "Befunde.csv").write_text("Bild;Befund\n")
+    with pytest.raises(DataError, match=r"got Befunde\.csv, without the columns of a case table.*data\.layout"):
+        scan(tmp_path)
+
+
+def test_dicom_series_is_told_to_be_an_image(tmp_path: Path) -> None:
+    (tmp_path / "1-01.dcm").write_bytes(b"\0" * 128 + b"DICM")
+    with pytest.raises(DataError, match=r"got one DICOM series, which is an image.*cell of a case table"):
+        scan(tmp_path)
+
+
 def test_folder_of_two_shapes_asks_which(heart_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(LAYOUTS._components, "twin", LAYOUTS.get("msd"))
     with pytest.raises(DataError, match=r"matches several layouts .*name one with --layout"):

@@ -105,6 +105,11 @@ def test_description_without_a_training_list_is_refused(tmp_path: Path, content:
         MsdLayout().scan(tmp_path)
 
 
+def test_folder_without_the_description_is_told_to_be_of_another_layout(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"no dataset\.json, so it is not of the layout msd.*name another layout"):
+        MsdLayout().scan(tmp_path)
+
+
 def test_matches_needs_both_the_description_and_the_images(study: Path, tmp_path: Path) -> None:
     assert MsdLayout().matches(study)
     (study / "dataset.json").unlink()

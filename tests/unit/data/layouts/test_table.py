@@ -95,6 +95,18 @@ def test_path_that_does_not_exist_is_named_with_its_line(tmp_path: Path) -> None
         TableLayout().scan(tmp_path)
 
 
+def test_other_cells_that_name_absent_files_are_counted(tmp_path: Path) -> None:
+    study(tmp_path, "a,a.nii,NA", "b,NA,-", columns="case_id,image.x,image.y", files=("a.nii",))
+    with pytest.raises(DataError, match=r"absent \(and 2 more such cells\) .*line 2, column image\.y\): got NA"):
+        TableLayout().scan(tmp_path)
+
+
+def test_words_for_empty_cells_can_be_named(tmp_path: Path) -> None:
+    study(tmp_path, "a,a.nii,NA", "b,-,high", columns="case_id,image.x,target.grade", files=("a.nii",))
+    first, second = TableLayout(empty=("NA", "-")).scan(tmp_path).cases
+    assert (first.targets, second.targets, second.images) == ({}, {"grade": "high"}, {})
+
+
 def test_template_that_never_names_a_file_is_refused(tmp_path: Path) -> None:
     study(tmp_path, "a,a.nii", columns="case_id,image.x", files=("a.nii",))
     with pytest.raises(
