@@ -26,6 +26,9 @@ PICTURES = {
     "notebook_histograms": ("explore_data", "histograms", -1),
     "notebook_slices": ("explore_data", "slices", 0),
     "notebook_batch": ("train_one_epoch", "batch", 0),
+    "notebook_panels": ("inspect_results", "panels", 0),
+    "notebook_probability": ("inspect_results", "probability", 0),
+    "notebook_sure": ("predict_and_view", "sure", 0),
 }
 PICTURE_WIDTH = 1200
 TIMEOUT_S = 1200

@@ -71,22 +71,35 @@ TOURS = {
     ),
     "docs/tutorials/cardiac-multitask.md": Tour(
         kept={"inspect": [("layout ", "label maps:"), ("classes", "diagnosis +RV"), ("^audit", None)]},
-        pictures={},
+        pictures={
+            "s0_curves": "runs/s0/figures/training_curves.png",
+            "s0_overlay": "out/s0/*_heart_overlay.png",
+        },
     ),
     "docs/tutorials/chest-xray.md": Tour(
         kept={"inspect": [("layout ", "label maps:"), ("classes", "class +Viral"), ("^audit", None)]},
-        pictures={},
+        pictures={
+            "s1_curves": "runs/s1/figures/training_curves.png",
+            "s1_confusion": "runs/s1/evaluation/test/figures/classification_confusion_matrix.png",
+            "s1_mosaic": "runs/s1/evaluation/test/figures/segmentation_sample_overlays.png",
+            "s1_prediction": "out/s1/*_segmentation_overlay.png",
+        },
     ),
     "docs/tutorials/vessel-multimodal.md": Tour(
         kept={"inspect": [("layout ", r"\d$"), ("classes", "plaque +1"), ("^audit", None)]},
         pictures={
             "s2_vessel_wall": "out/inspection/figures/planes_case_0*_vw_mri.png",
             "s2_ct": "out/inspection/figures/planes_case_0*_ct.png",
+            "s2_roc": "runs/s2/evaluation/test/figures/plaque_roc_curves.png",
         },
     ),
     "docs/tutorials/heart-unet3d.md": Tour(
         kept={"inspect": [("layout ", "label maps:"), ("structures", "left_atrium"), ("^audit", None)]},
-        pictures={},
+        pictures={
+            "s3_inspection": "out/inspection/figures/planes_*_image.png",
+            "s3_volumes": "out/inspection/figures/volumes.png",
+            "s3_worst": "runs/s3/evaluation/test/figures/heart_worst_*.png",
+        },
     ),
     "docs/tutorials/heart-monai.md": Tour(
         pictures={
