@@ -99,10 +99,14 @@ def test_a_client_may_choose_not_to_wait_and_to_wait(client, picture, volume):
     assert (waited.status_code, waited.json()["status"]) == (200, "done")
 
 
-def test_a_request_that_waited_long_enough_is_sent_to_the_status(make_client, picture):
+def test_a_request_that_waited_long_enough_is_sent_to_the_status(make_client, picture, monkeypatch):
     client = make_client(limits=Limits(wait_s=0))
-    response = client.post("/models/xray/predictions", files={"image": picture})
+    worker, held = client.app.state.service.worker, []
+    with monkeypatch.context() as patch:
+        patch.setattr(worker, "submit", held.append)
+        response = client.post("/models/xray/predictions", files={"image": picture})
     assert response.status_code == 202
+    worker.submit(*held)
     assert wait(client, response.headers["location"])["status"] == "done"
 
 
