@@ -80,7 +80,7 @@ class DatasetIndex:
                 where=self.root,
                 fix="correct data.exclude.",
             )
-        return replace(self, cases=tuple(case for case in self.cases if case.case_id not in left_out))
+        return self.subset(names - left_out)
 
     def save(self, path: Path) -> None:
         """Write index.json; paths inside the root are stored relative to it."""

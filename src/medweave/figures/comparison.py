@@ -12,7 +12,7 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from medweave.figures.planes import Plane, display_window, mask_centre, orthogonal_planes
-from medweave.figures.style import new_figure
+from medweave.figures.style import DARK, LETTERS_ON_DARK, ON_DARK, new_figure
 from medweave.preprocessing.geometry import Grid
 
 TRUTH_COLOUR, PREDICTION_COLOUR, BOTH_COLOUR, CONFUSED_COLOUR = "#15b886", "#f0432e", "#ffd83d", "#b06bff"
@@ -22,10 +22,9 @@ LEGEND = {
     3: ("both", BOTH_COLOUR),
     4: ("two different structures", CONFUSED_COLOUR),
 }
-BACKGROUND, TEXT, LETTERS = "#10151c", "#dfe6ee", "#ffd60a"
 MARGIN_MM = 25.0
 OPACITY = 0.5
-OUTLINE = [withStroke(linewidth=2.5, foreground=BACKGROUND)]
+OUTLINE = [withStroke(linewidth=2.5, foreground=DARK)]
 
 
 def comparison_figure(
@@ -47,18 +46,18 @@ def comparison_figure(
         for array in (image, classes)
     )
     figure = new_figure(3.7 * len(planes) if len(planes) > 1 else 5.0, 4.3 if len(planes) > 1 else 5.4)
-    figure.set_facecolor(BACKGROUND)
+    figure.set_facecolor(DARK)
     window = display_window(image)
     for axes, plane, overlay in zip(np.atleast_1d(figure.subplots(1, len(planes))), planes, overlays, strict=True):
         _draw(axes, plane, overlay.values, window)
-    figure.suptitle(title, color=TEXT, fontsize=11, fontweight="bold", x=0.01, ha="left")
+    figure.suptitle(title, color=ON_DARK, fontsize=11, fontweight="bold", x=0.01, ha="left")
     shown = [LEGEND[value] for value in np.unique(classes).tolist() if value]
     figure.legend(
         handles=[Patch(color=colour, label=name) for name, colour in shown],
         loc="outside lower center",
         ncols=4,
         frameon=False,
-        labelcolor=TEXT,
+        labelcolor=ON_DARK,
         fontsize=9,
     )
     return figure
@@ -83,7 +82,7 @@ def _draw(axes: Axes, plane: Plane, classes: NDArray[np.uint8], window: tuple[fl
     axes.imshow(plane.values, cmap="gray", vmin=window[0], vmax=window[1], aspect=plane.aspect)
     axes.imshow(agreement_colours()[classes], aspect=plane.aspect, interpolation="nearest")
     _zoom(axes, plane, classes > 0)
-    axes.set_title(plane.name, color=TEXT, fontsize=9)
+    axes.set_title(plane.name, color=ON_DARK, fontsize=9)
     axes.set_axis_off()
     for text, (x, y) in {
         plane.left: (0.04, 0.5),
@@ -95,7 +94,7 @@ def _draw(axes: Axes, plane: Plane, classes: NDArray[np.uint8], window: tuple[fl
             x,
             y,
             text,
-            color=LETTERS,
+            color=LETTERS_ON_DARK,
             fontsize=9,
             fontweight="bold",
             transform=axes.transAxes,

@@ -7,9 +7,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from medweave.figures.comparison import BACKGROUND, LEGEND, TEXT, agreement, agreement_colours
+from medweave.figures.comparison import LEGEND, agreement, agreement_colours
 from medweave.figures.planes import display_window, mask_centre, orthogonal_planes
-from medweave.figures.style import new_figure
+from medweave.figures.style import DARK, ON_DARK, new_figure
 from medweave.preprocessing.geometry import Grid
 
 PANEL_INCHES, TEXT_INCHES = 3.6, 1.1
@@ -44,21 +44,21 @@ def four_panels_figure(
     )
     names = ("image", "truth", f"prediction, Dice {dice:.3f}", "overlay")
     width_mm, height_mm = plane.extent_mm
-    figure = new_figure(4 * PANEL_INCHES, PANEL_INCHES * height_mm / width_mm + TEXT_INCHES, background=BACKGROUND)
+    figure = new_figure(4 * PANEL_INCHES, PANEL_INCHES * height_mm / width_mm + TEXT_INCHES, background=DARK)
     low, high = display_window(image)
     for axes, name, overlay in zip(figure.subplots(1, 4), names, overlays, strict=True):
         axes.imshow(plane.values, cmap="gray", vmin=low, vmax=high, aspect=plane.aspect, interpolation="bilinear")
         axes.imshow(agreement_colours()[overlay.values], aspect=plane.aspect, interpolation="nearest")
-        axes.set_title(name, color=TEXT, fontsize=11)
+        axes.set_title(name, color=ON_DARK, fontsize=11)
         axes.set_axis_off()
-    figure.suptitle(f"{title}   {plane.name}", color=TEXT, fontsize=12, fontweight="bold", x=0.01, ha="left")
+    figure.suptitle(f"{title}   {plane.name}", color=ON_DARK, fontsize=12, fontweight="bold", x=0.01, ha="left")
     shown = np.unique([overlay.values for overlay in overlays]).tolist()
     figure.legend(
         handles=[Patch(color=LEGEND[value][1], label=LEGEND[value][0]) for value in shown if value],
         loc="outside lower center",
         ncols=4,
         frameon=False,
-        labelcolor=TEXT,
+        labelcolor=ON_DARK,
         fontsize=10,
     )
     return figure

@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from medweave.figures.comparison import BACKGROUND, LEGEND, TEXT, agreement, agreement_colours
+from medweave.figures.comparison import LEGEND, agreement, agreement_colours
 from medweave.figures.planes import Plane, display_window, mask_centre, orthogonal_planes
-from medweave.figures.style import new_figure
+from medweave.figures.style import DARK, ON_DARK, new_figure
 from medweave.preprocessing.geometry import Grid
 
 MAX_TILES = 16
@@ -64,22 +64,22 @@ def mosaic_figure(tiles: Sequence[Tile], *, title: str) -> Figure:
     """
     shown = tiles[:MAX_TILES]
     columns = ceil(sqrt(len(shown)))
-    figure = new_figure(16.0, 12.0, background=BACKGROUND)
+    figure = new_figure(16.0, 12.0, background=DARK)
     panels = np.atleast_1d(figure.subplots(ceil(len(shown) / columns), columns)).ravel()
     for axes in panels:
         axes.set_axis_off()
     for axes, tile in zip(panels, shown, strict=False):
         axes.imshow(tile.image.values, cmap="gray", vmin=tile.window[0], vmax=tile.window[1], aspect=tile.image.aspect)
         axes.imshow(agreement_colours()[tile.classes.values], aspect=tile.image.aspect, interpolation="nearest")
-        axes.set_title(tile.title, color=TEXT, fontsize=12)
-    figure.suptitle(title, color=TEXT, fontsize=16, fontweight="bold", x=0.01, ha="left")
+        axes.set_title(tile.title, color=ON_DARK, fontsize=12)
+    figure.suptitle(title, color=ON_DARK, fontsize=16, fontweight="bold", x=0.01, ha="left")
     found = {value for tile in shown for value in np.unique(tile.classes.values).tolist() if value}
     figure.legend(
         handles=[Patch(color=LEGEND[value][1], label=LEGEND[value][0]) for value in sorted(found)],
         loc="outside lower center",
         ncols=4,
         frameon=False,
-        labelcolor=TEXT,
+        labelcolor=ON_DARK,
         fontsize=13,
     )
     return figure

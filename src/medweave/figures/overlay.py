@@ -12,9 +12,8 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from medweave.figures.planes import Plane, display_window, mask_centre, middle_voxel, orthogonal_planes
-from medweave.figures.style import DARK, ON_DARK, PALETTE_ON_DARK, new_figure
+from medweave.figures.style import DARK, LETTERS_ON_DARK, ON_DARK, PALETTE_ON_DARK, new_figure
 
-LETTERS = "#ffd60a"
 WIDTH_INCHES = 10.5
 MAX_HEIGHT_INCHES = 7.0
 TEXT_INCHES = 0.95
@@ -151,7 +150,7 @@ def _label_edges(axes: Axes, plane: Plane) -> None:
             xytext=inwards,
             xycoords="axes fraction",
             textcoords="offset points",
-            color=LETTERS,
+            color=LETTERS_ON_DARK,
             fontsize=8,
             fontweight="bold",
             ha="center",

@@ -12,6 +12,8 @@ GRID = "#e6eaef"
 #: Around images, and what is legible on it.
 DARK = "#10151c"
 ON_DARK = "#dfe6ee"
+#: Of letters that lie on an image: where its edges point.
+LETTERS_ON_DARK = "#ffd60a"
 PALETTE_ON_DARK = ("#ffb000", "#35c7ff", "#ff6db6", "#7ee787", "#b79cff", "#ff7b54", "#f5f06b")
 
 

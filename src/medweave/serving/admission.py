@@ -135,7 +135,7 @@ class Admission:
             slices = dicom_files(folder)
             if not slices:
                 raise RefusedImageError("unsupported-image", "its archive has no DICOM file", fix="send one series.")
-            voxels = sum(prod(_header(path).GetSize()) for path in slices)
+            voxels = sum(prod(_header(each).GetSize()) for each in slices)
             _keep(voxels, self.limits.voxels, "voxels")
             self._keep_bytes(voxels * FLOAT_BYTES)
             try:

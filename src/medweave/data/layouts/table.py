@@ -115,8 +115,8 @@ class TableLayout:
         table = self._find(root)
         plan = self._plan(table)
         _refuse_equal_names(table, plan)
-        _refuse_absent_files(table, plan)
         cases = [self._case(row, plan, table) for row in table.rows]
+        _refuse_absent_files(plan, cases, table)
         _refuse_vain_templates(plan, cases, table)
         return DatasetIndex(
             name=table.path.parent.name,
@@ -226,14 +226,14 @@ def _refuse_equal_names(table: TableFile, plan: _Plan) -> None:
         seen[name] = row.line
 
 
-def _refuse_absent_files(table: TableFile, plan: _Plan) -> None:
+def _refuse_absent_files(plan: _Plan, cases: list[Case], table: TableFile) -> None:
     """Refuse a table that names an absent file in a cell, where none follows a template."""
-    columns = [column for column in (*plan.images.values(), *plan.label_maps.values()) if not is_template(column)]
     absent = [
         (row, column)
-        for row in table.rows
-        for column in columns
-        if row.value(column) and _file(row, column, table) is None
+        for row, case in zip(table.rows, cases, strict=True)
+        for columns, found in ((plan.images, case.images), (plan.label_maps, case.label_maps))
+        for name, column in columns.items()
+        if name not in found and row.value(column) and not is_template(column)
     ]
     if absent:
         row, column = absent[0]
@@ -249,16 +249,10 @@ def _refuse_absent_files(table: TableFile, plan: _Plan) -> None:
 
 def _present_files(row: Row, expressions: Mapping[str, str], table: TableFile) -> Iterator[tuple[str, Path]]:
     for name, expression in expressions.items():
-        path = _file(row, expression, table)
-        if path is not None:
+        written = row.value(expression)
+        path = Path(os.path.normpath(table.path.parent / written))
+        if written and (path.is_file() or is_dicom_series(path)):
             yield name, path
-
-
-def _file(row: Row, expression: str, table: TableFile) -> Path | None:
-    """Return the file, or folder of a DICOM series, that a cell or template names; None where it is not there."""
-    written = row.value(expression)
-    path = Path(os.path.normpath(table.path.parent / written))
-    return path if written and (path.is_file() or is_dicom_series(path)) else None
 
 
 def _refuse_vain_templates(plan: _Plan, cases: list[Case], table: TableFile) -> None:

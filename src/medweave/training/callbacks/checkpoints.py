@@ -1,6 +1,7 @@
 """Checkpoints and weights, written atomically."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
@@ -38,16 +39,10 @@ class RunCheckpoints(Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write what the epoch left."""
+        checkpoint = trainer._checkpoint_connector.dump_checkpoint()
         if self._is_best_pending:
             self._is_best_pending = False
-            self._save(trainer, best=True)
-        self._save(trainer, best=False)
-
-    def _save(self, trainer: pl.Trainer, *, best: bool) -> None:
-        checkpoint = trainer._checkpoint_connector.dump_checkpoint()
-        with atomic_path(self.run.best_checkpoint if best else self.run.last_checkpoint) as temporary:
-            torch.save(checkpoint, temporary)
-        if best:
+            _save(checkpoint, self.run.best_checkpoint)
             # Of the checkpoint, not of the module: an average of the weights is in the former only.
             weights = {
                 name.removeprefix("model."): tensor.contiguous().cpu()
@@ -56,6 +51,7 @@ class RunCheckpoints(Callback):
             }
             with atomic_path(self.run.weights) as temporary:
                 save_file(weights, temporary)
+        _save(checkpoint, self.run.last_checkpoint)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the best value and its epoch."""
@@ -64,3 +60,8 @@ class RunCheckpoints(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue from the best value of a checkpoint."""
         self.best_value, self.best_epoch = state_dict["best_value"], state_dict["best_epoch"]
+
+
+def _save(checkpoint: dict[str, Any], path: Path) -> None:
+    with atomic_path(path) as temporary:
+        torch.save(checkpoint, temporary)
