@@ -124,14 +124,17 @@ def _default(value: Any) -> str:
 
 
 def recipe_components() -> str:
-    """Return a table of the registered components of each kind."""
+    """Return a table of the registered components of each kind, each followed by its parameters."""
     lines = []
     for kind, entries in components().items():
         title = kind.capitalize().replace("_", " ")
-        lines += [f"### {title}\n", "| name | what | parameters and defaults |", "| --- | --- | --- |"]
+        lines += [f"### {title}\n", "| name | parameter | default | meaning |", "| --- | --- | --- | --- |"]
         for entry in entries:
-            parameters = ", ".join(f"`{name}: {_yaml(value)}`" for name, value in entry.parameters.items())
-            lines.append(f"| `{entry.name}` | {_escaped(entry.summary)} | {parameters or 'none'} |")
+            lines.append(f"| `{entry.name}` | | | **{_escaped(entry.summary)}** |")
+            lines += [
+                f"| | `{name}` | `{parameter.default_in_yaml}` | {_escaped(parameter.meaning)} |"
+                for name, parameter in entry.parameters.items()
+            ]
         lines.append("")
     return "\n".join(lines)
 
@@ -140,7 +143,8 @@ def library() -> str:
     """Return a table of the library's recipes from their headers."""
     lines = ["| recipe | purpose | data | hardware |", "| --- | --- | --- | --- |"]
     for name in library_names():
-        header = [line.removeprefix("# ") for line in library_file(name).read_text(encoding="utf-8").splitlines()[:5]]
+        lines_of_file = library_file(name).read_text(encoding="utf-8").splitlines()
+        header = [line.removeprefix("# ") for line in lines_of_file if line.startswith("# ")]
         facts = dict(re.split(r":\s+", line, maxsplit=1) for line in header[1:])
         lines.append(f"| `{name}` | {_escaped(header[0])} | {facts['Data']} | {facts['Hardware']} |")
     return "\n".join([*lines, ""])
@@ -247,14 +251,6 @@ def _score_row(recipe: str, structure: str, dice: Mapping[str, Any], others: tup
 def example(file: str, *, language: str = "python") -> Callable[[], str]:
     """Return the part that shows a file of the example of a plug-in."""
     return lambda: f"```{language}\n{(EXAMPLE / file).read_text(encoding='utf-8').rstrip()}\n```"
-
-
-def _yaml(value: Any) -> str:
-    if isinstance(value, tuple):
-        return f"[{', '.join(map(str, value))}]"
-    if value is None:
-        return "null"
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _escaped(text: str) -> str:

@@ -3,6 +3,7 @@
 import pytest
 
 from medweave.building.check import REGISTRIES
+from medweave.building.components import parameter_table
 from medweave.testing.signature import signature_problems
 
 #: Arguments that come first by position: the sample's keys; the parameters; the optimizer and the course; the cases.
@@ -27,3 +28,10 @@ def test_every_kind_has_components() -> None:
 def test_a_recipe_can_set_each_parameter_by_name_and_type(kind, name):
     registry, given = REGISTRIES[kind]
     assert signature_problems(registry.get(name), given=given, positional=POSITIONAL.get(kind, 0)) == []
+
+
+@pytest.mark.parametrize(("kind", "name"), COMPONENTS)
+def test_the_docstring_tells_each_parameter(kind, name):
+    registry, given = REGISTRIES[kind]
+    table = parameter_table(registry.get(name), given=given)
+    assert [parameter for parameter, entry in table.items() if not entry.meaning.endswith(".")] == []

@@ -18,7 +18,13 @@ from medweave.augmentation.augmentation import AUGMENTATIONS, Probability, Sampl
 
 @AUGMENTATIONS.register("flip")
 def flip(keys: SampleKeys, *, probability: Probability = 0.5, axes: tuple[int, ...] = (0, 1, 2)) -> Transform:
-    """Mirror along each axis of `axes` with the given probability; mind that it swaps left and right."""
+    """Mirror along each axis of `axes` with the given probability; mind that it swaps left and right.
+
+    Args:
+        keys: Of the sample.
+        probability: Of a flip, for each axis.
+        axes: Axes of the preprocessed image, from 0; those that it lacks are left out.
+    """
     return Compose(
         [RandFlipd(keys.all, prob=probability, spatial_axis=axis) for axis in axes if axis < keys.spatial_dims]
     )
@@ -26,7 +32,13 @@ def flip(keys: SampleKeys, *, probability: Probability = 0.5, axes: tuple[int, .
 
 @AUGMENTATIONS.register("rotate90")
 def rotate90(keys: SampleKeys, *, probability: Probability = 0.5, axes: tuple[int, int] = (0, 1)) -> Transform:
-    """Rotate by 90, 180 or 270 degrees in the plane of two axes of equal size."""
+    """Rotate by 90, 180 or 270 degrees in the plane of two axes of equal size.
+
+    Args:
+        keys: Of the sample.
+        probability: Of the change.
+        axes: The two axes of the plane, from 0.
+    """
     if axes[0] == axes[1] or not all(0 <= axis < keys.spatial_dims for axis in axes):
         raise ValueError(f"axes are two different ones of 0 to {keys.spatial_dims - 1}, got {list(axes)}")
     return RandRotate90d(keys.all, prob=probability, max_k=3, spatial_axes=axes)
@@ -45,7 +57,14 @@ def affine(
 ) -> Transform:
     """Rotate about every axis, scale, shift and shear, each uniformly up to an amount; the border is repeated.
 
-    `in_plane_only` leaves the third axis alone: for thick slices, whose voxels are no cubes.
+    Args:
+        keys: Of the sample.
+        probability: Of the change.
+        rotate_degrees: Largest angle about each axis.
+        scale: Largest deviation of the size from 1.
+        translate_voxels: Largest shift along each axis.
+        shear: Largest shear factor.
+        in_plane_only: Leave the third axis alone: for thick slices, whose voxels are no cubes.
     """
     axes = keys.spatial_dims
     angle = math.radians(rotate_degrees)
@@ -74,7 +93,11 @@ def elastic(
 ) -> Transform:
     """Deform by a random displacement field, smooth over `sigma_voxels` (Simard et al., ICDAR 2003).
 
-    The displacement's standard deviation is drawn from 0 to `displacement_voxels`.
+    Args:
+        keys: Of the sample.
+        probability: Of the change.
+        sigma_voxels: Smoothness of the field: standard deviation of the Gaussian that makes it.
+        displacement_voxels: Largest standard deviation of the displacement, which is drawn from 0 to this.
     """
     if keys.spatial_dims == 2:
         return Rand2DElasticd(

@@ -1,17 +1,26 @@
 """Checking a recipe's component against the signature of what is registered under its name, and building it."""
 
 import inspect
+import math
+import re
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, get_type_hints
 
+import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic_core import PydanticUndefined
 
 from medweave.core.errors import UsageError, did_you_mean
 from medweave.core.registry import Component as Callable_
 from medweave.core.registry import Registry
 from medweave.recipes.problems import is_of_another_branch, is_union_branch
 from medweave.recipes.section import Component
+
+#: The section of a Google docstring that tells the arguments, and one of its entries.
+ARGUMENTS = re.compile(r"^Args.*:\n((?: {4}.*\n?)+)", re.MULTILINE)
+ARGUMENT = re.compile(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", re.MULTILINE)
 
 
 def component_problems(
@@ -71,12 +80,49 @@ def build_component(
     return registry.get(component.name)(*positional, **given, **parameters)
 
 
-def parameter_table(component: Callable_, *, given: Collection[str]) -> Mapping[str, Any]:
-    """Return name and default of each parameter that a recipe may set."""
+@dataclass(frozen=True)
+class Parameter:
+    """What a recipe may set of a component.
+
+    Attributes:
+        default: Its value where the recipe says nothing; PydanticUndefined where the recipe must say something.
+        meaning: What the component's docstring says of it.
+    """
+
+    default: Any
+    meaning: str
+
+    @property
+    def is_required(self) -> bool:
+        """Whether a recipe must set it."""
+        return self.default is PydanticUndefined
+
+    @property
+    def default_in_yaml(self) -> str:
+        """The default as a recipe has it."""
+        if self.is_required:
+            return "(required)"
+        text: str = yaml.safe_dump(self.default, default_flow_style=True, width=math.inf, allow_unicode=True)
+        return text.removesuffix("\n").removesuffix("\n...")
+
+
+def parameter_table(component: Callable_, *, given: Collection[str]) -> Mapping[str, Parameter]:
+    """Return each parameter that a recipe may set."""
+    meanings = _meanings(component)
     return {
-        name: field.get_default(call_default_factory=True)
+        name: Parameter(field.get_default(call_default_factory=True), meanings.get(name, ""))
         for name, field in _parameters_model(component, frozenset(given)).model_fields.items()
     }
+
+
+def _meanings(component: Callable_) -> dict[str, str]:
+    """Return what the section Args of the docstring says of each argument, a class's own before those it extends."""
+    meanings: dict[str, str] = {}
+    for documented in reversed(component.__mro__) if inspect.isclass(component) else (component,):
+        section = ARGUMENTS.search(inspect.cleandoc(documented.__doc__ or ""))
+        if section:
+            meanings |= {name: " ".join(text.split()) for name, text in ARGUMENT.findall(section[1])}
+    return meanings
 
 
 @cache

@@ -12,6 +12,10 @@ from rich.table import Table
 
 from medweave.recipes.loader import copy_recipe, json_schema, library_file, library_names
 
+LEGEND = (
+    "Those under reference/ rebuild published systems; the others are recommended. `medweave recipes show` prints one."
+)
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="The library of recipes.")
 
 
@@ -28,6 +32,7 @@ def list_() -> None:
     for name in names:
         purpose = library_file(name).read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
         print(f"{name:{width}}  {purpose}")
+    print(f"\n{LEGEND}")
 
 
 @app.command()
@@ -71,6 +76,7 @@ def components() -> None:
     for kind, entries in _describe().components().items():
         print(f"{kind}")
         for entry in entries:
-            parameters = ", ".join(f"{name}={value}" for name, value in entry.parameters.items())
             origin = f" (plug-in {entry.plugin})" if entry.plugin else ""
-            print(f"  {entry.name:20} {entry.summary}{origin}\n{'':23}{parameters or 'no parameters'}")
+            print(f"  {entry.name:20} {entry.summary}{origin}")
+            for name, parameter in entry.parameters.items():
+                print(f"      {f'{name}: {parameter.default_in_yaml}':34} {parameter.meaning}")

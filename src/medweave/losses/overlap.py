@@ -89,7 +89,7 @@ class DiceOnly(_OverlapLoss):
 class DiceCrossEntropy(DiceOnly):
     """Soft Dice plus cross-entropy; binary cross-entropy on logits with a sigmoid head.
 
-    Args, beside those of Dice:
+    Args (beside those of `dice`):
         dice_weight: Weight of the Dice term.
         ce_weight: Weight of the cross-entropy.
     """
@@ -108,7 +108,7 @@ class DiceCrossEntropy(DiceOnly):
 class DiceFocal(DiceOnly):
     """Soft Dice plus focal loss (Lin et al., ICCV 2017).
 
-    Args, beside those of Dice:
+    Args (beside those of `dice`):
         gamma: Focusing exponent.
         focal_weight: Weight of the focal term.
     """

@@ -32,7 +32,12 @@ LEAST_PROBABILITY = 1e-3
 
 @MEASUREMENT_CLASSIFIERS.register("logistic_regression")
 def logistic_regression(cases: MeasuredCases, *, inverse_penalty: PositiveFloat = 1.0) -> MeasurementClassifier:
-    """Multinomial logistic regression on standardised measurements, its squared coefficients penalised."""
+    """Multinomial logistic regression on standardised measurements, its squared coefficients penalised.
+
+    Args:
+        cases: To fit.
+        inverse_penalty: Inverse strength of the penalty (C in scikit-learn).
+    """
     return _fit(cases, "logistic_regression", LogisticRegression(C=inverse_penalty, max_iter=5000))
 
 
@@ -44,13 +49,23 @@ def linear_discriminant(cases: MeasuredCases) -> MeasurementClassifier:
 
 @MEASUREMENT_CLASSIFIERS.register("random_forest")
 def random_forest(cases: MeasuredCases, *, trees: PositiveInt = 100) -> MeasurementClassifier:
-    """Random forest (Breiman, Mach Learn 2001)."""
+    """Random forest (Breiman, Mach Learn 2001).
+
+    Args:
+        cases: To fit.
+        trees: Their number.
+    """
     return _fit(cases, "random_forest", RandomForestClassifier(trees, random_state=0))
 
 
 @MEASUREMENT_CLASSIFIERS.register("extra_trees")
 def extra_trees(cases: MeasuredCases, *, trees: PositiveInt = 100) -> MeasurementClassifier:
-    """Extremely randomised trees (Geurts et al., Mach Learn 2006)."""
+    """Extremely randomised trees (Geurts et al., Mach Learn 2006).
+
+    Args:
+        cases: To fit.
+        trees: Their number.
+    """
     return _fit(cases, "extra_trees", ExtraTreesClassifier(trees, random_state=0))
 
 
@@ -64,7 +79,12 @@ def best_of(
         "extra_trees",
     ),
 ) -> MeasurementClassifier:
-    """The candidate with the least cross-validated log loss here; the first where a class has fewer than 3 subjects."""
+    """The candidate with the least cross-validated log loss here; the first where a class has fewer than 3 subjects.
+
+    Args:
+        cases: To fit.
+        candidates: Names of the methods to choose from.
+    """
     fits = [MEASUREMENT_CLASSIFIERS.get(name) for name in candidates]
     if len(fits) > 1 and cases.fewest_subjects > 2:
         losses = [log_loss(cases, cross_validate(cases, fit, seeds=(0,))[0]) for fit in fits]

@@ -19,7 +19,14 @@ def adam(
     weight_decay: float = 0.0,
     amsgrad: bool = False,
 ) -> optim.Optimizer:
-    """Adam (Kingma & Ba, ICLR 2015), optionally with AMSGrad; weight decay is added to the gradient."""
+    """Adam (Kingma & Ba, ICLR 2015), optionally with AMSGrad; weight decay is added to the gradient.
+
+    Args:
+        parameters: To be optimised.
+        lr: Learning rate before the schedule.
+        weight_decay: Factor of the squared weights' penalty.
+        amsgrad: Use the AMSGrad variant (Reddi et al., ICLR 2018).
+    """
     parameters = list(parameters)
     return optim.Adam(parameters, lr=lr, weight_decay=weight_decay, amsgrad=amsgrad, fused=_may_be_fused(parameters))
 
@@ -31,7 +38,13 @@ def adamw(
     lr: float = 1e-3,
     weight_decay: float = 1e-2,
 ) -> optim.Optimizer:
-    """Adam with decoupled weight decay (Loshchilov & Hutter, ICLR 2019)."""
+    """Adam with decoupled weight decay (Loshchilov & Hutter, ICLR 2019).
+
+    Args:
+        parameters: To be optimised.
+        lr: Learning rate before the schedule.
+        weight_decay: Share of each weight that a step takes away, times the learning rate.
+    """
     parameters = list(parameters)
     return optim.AdamW(parameters, lr=lr, weight_decay=weight_decay, fused=_may_be_fused(parameters))
 
@@ -45,7 +58,15 @@ def sgd(
     nesterov: bool = True,
     weight_decay: float = 3e-5,
 ) -> optim.Optimizer:
-    """Stochastic gradient descent with momentum; the defaults are nnU-Net's."""
+    """Stochastic gradient descent with momentum; the defaults are nnU-Net's.
+
+    Args:
+        parameters: To be optimised.
+        lr: Learning rate before the schedule.
+        momentum: Share of the last step that goes on.
+        nesterov: Look ahead by the momentum (Nesterov).
+        weight_decay: Factor of the squared weights' penalty.
+    """
     parameters = list(parameters)
     return optim.SGD(
         parameters,

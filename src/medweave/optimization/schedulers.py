@@ -31,7 +31,13 @@ SCHEDULERS: Registry[SchedulerFactory] = Registry("scheduler", home="medweave.op
 
 @SCHEDULERS.register("constant")
 def constant(optimizer: optim.Optimizer, course: Course, *, warmup_epochs: float = 0.0) -> LRScheduler:
-    """Keep the learning rate, after a linear warm-up."""
+    """Keep the learning rate, after a linear warm-up.
+
+    Args:
+        optimizer: Whose learning rate is set.
+        course: How long the training is.
+        warmup_epochs: Epochs, also fractions, in which the rate rises linearly from nearly 0.
+    """
     return _by_epoch(optimizer, course, lambda _: 1.0, warmup_epochs=warmup_epochs)
 
 
@@ -44,7 +50,15 @@ def step(
     factor: float = 0.5,
     warmup_epochs: float = 0.0,
 ) -> LRScheduler:
-    """Multiply the learning rate by `factor` every `step_epochs` epochs."""
+    """Multiply the learning rate by `factor` every `step_epochs` epochs.
+
+    Args:
+        optimizer: Whose learning rate is set.
+        course: How long the training is.
+        step_epochs: Epochs between two changes.
+        factor: Of each change.
+        warmup_epochs: Epochs, also fractions, in which the rate rises linearly from nearly 0.
+    """
     return _by_epoch(optimizer, course, lambda epoch: factor ** (epoch // step_epochs), warmup_epochs=warmup_epochs)
 
 
@@ -52,7 +66,14 @@ def step(
 def cosine(
     optimizer: optim.Optimizer, course: Course, *, final_factor: float = 0.0, warmup_epochs: float = 0.0
 ) -> LRScheduler:
-    """Half a cosine from the learning rate to `final_factor` times it (Loshchilov & Hutter, ICLR 2017)."""
+    """Half a cosine from the learning rate to `final_factor` times it (Loshchilov & Hutter, ICLR 2017).
+
+    Args:
+        optimizer: Whose learning rate is set.
+        course: How long the training is.
+        final_factor: Share of the learning rate that is left at the end.
+        warmup_epochs: Epochs, also fractions, in which the rate rises linearly from nearly 0.
+    """
 
     def factor(epoch: float) -> float:
         progress = min((epoch - warmup_epochs) / max(course.epochs - warmup_epochs, 1e-9), 1.0)
@@ -71,7 +92,16 @@ def cosine_restarts(
     final_factor: float = 0.0,
     warmup_epochs: float = 0.0,
 ) -> LRScheduler:
-    """Cosine after cosine (as `cosine`), the first of `first_epochs`, each next one `lengthening` times as long."""
+    """Cosine after cosine (as `cosine`), the first of `first_epochs`, each next one `lengthening` times as long.
+
+    Args:
+        optimizer: Whose learning rate is set.
+        course: How long the training is.
+        first_epochs: Epochs of the first cosine.
+        lengthening: Length of a cosine as a multiple of the one before.
+        final_factor: Share of the learning rate that is left at the end of each.
+        warmup_epochs: Epochs, also fractions, in which the rate rises linearly from nearly 0.
+    """
 
     def factor(epoch: float) -> float:
         elapsed, length = epoch - warmup_epochs, first_epochs
@@ -86,7 +116,14 @@ def cosine_restarts(
 def polynomial(
     optimizer: optim.Optimizer, course: Course, *, power: float = 0.9, warmup_epochs: float = 0.0
 ) -> LRScheduler:
-    """Decay as (1 - progress)^power; 0.9 is nnU-Net's."""
+    """Decay as (1 - progress)^power; 0.9 is nnU-Net's.
+
+    Args:
+        optimizer: Whose learning rate is set.
+        course: How long the training is.
+        power: Exponent of the decay; 1 is a straight line.
+        warmup_epochs: Epochs, also fractions, in which the rate rises linearly from nearly 0.
+    """
 
     def factor(epoch: float) -> float:
         progress = (epoch - warmup_epochs) / max(course.epochs - warmup_epochs, 1e-9)
@@ -104,7 +141,15 @@ def plateau(
     patience: int = 5,
     min_lr: float = 1e-7,
 ) -> LRScheduler:
-    """Multiply the learning rate by `factor` when `val/score` has not risen for `patience` validations."""
+    """Multiply the learning rate by `factor` when `val/score` has not risen for `patience` validations.
+
+    Args:
+        optimizer: Whose learning rate is set.
+        course: How long the training is.
+        factor: Of each change.
+        patience: Validations without a rise before a change.
+        min_lr: Below which the rate does not fall.
+    """
     return ReduceLROnPlateau(optimizer, mode="max", factor=factor, patience=patience, min_lr=min_lr)
 
 

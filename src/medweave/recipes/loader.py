@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
+from shlex import quote
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -72,12 +73,30 @@ def library_file(name: str) -> Path:
 
 
 def copy_recipe(name: str, destination: Path) -> None:
-    """Copy a library recipe to a file of one's own, never over an existing one."""
+    """Copy a library recipe to a file of one's own, never over an existing one.
+
+    Its name, and the command in its header, become those of the file; the header says what it is a copy of.
+    """
     if destination.is_dir():
         raise UsageError("a folder, not a file", where=destination, fix="name a new file in it, as my_study.yaml.")
     if destination.exists():
         raise UsageError("the file exists already", where=destination, fix="choose another name.")
-    write_text(destination, library_file(name).read_text(encoding="utf-8"))
+    write_text(destination, "".join(f"{line}\n" for line in _lines_of_copy(name, destination)))
+
+
+def _lines_of_copy(name: str, destination: Path) -> Iterator[str]:
+    """Yield the lines of a library recipe as a recipe of one's own."""
+    purpose, *lines = library_file(name).read_text(encoding="utf-8").splitlines()
+    yield f"{purpose}. A copy of the library's recipe {name}"
+    for line in lines:
+        if line.startswith("# Command:"):
+            call, _, _ = line.partition("--output ")
+            own = call.replace(f" {name} ", f" {quote(str(destination))} ")
+            yield f"{own}--output {quote(f'runs/{destination.stem}')}"
+        elif line.startswith("name: "):
+            yield yaml.safe_dump({"name": destination.stem}, allow_unicode=True).rstrip()
+        else:
+            yield line
 
 
 def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:

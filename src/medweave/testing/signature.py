@@ -4,8 +4,6 @@ import inspect
 from collections.abc import Collection
 from typing import Any, get_type_hints
 
-from pydantic_core import PydanticUndefined
-
 from medweave.building.components import parameter_table
 from medweave.core.registry import Component
 
@@ -29,7 +27,7 @@ def signature_problems(component: Component, *, given: Collection[str] = (), pos
         problems.append(f"{positional} arguments may be given by position, got {got}; the others are keyword-only")
     if not problems:
         table = parameter_table(component, given=given)
-        problems = [f"{name}: has no default" for name, default in table.items() if default is PydanticUndefined]
+        problems = [f"{name}: has no default" for name, entry in table.items() if entry.is_required]
     if len((component.__doc__ or "").split("\n")[0]) < MIN_SUMMARY:
         problems.append("the docstring does not say what it is")
     return problems

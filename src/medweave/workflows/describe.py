@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from medweave.building.check import REGISTRIES, read_recipe
-from medweave.building.components import parameter_table
+from medweave.building.components import Parameter, parameter_table
 from medweave.building.model import build_model
 
 
@@ -45,13 +45,13 @@ class ComponentDescription:
     Attributes:
         name: That a recipe gives.
         summary: What it is.
-        parameters: Default of each parameter.
+        parameters: Those that a recipe may set.
         plugin: Module of the plug-in that it comes from, None where it is built in.
     """
 
     name: str
     summary: str
-    parameters: Mapping[str, Any]
+    parameters: Mapping[str, Parameter]
     plugin: str | None = None
 
 

@@ -90,4 +90,36 @@ def test_built_component_gets_what_is_given_and_what_is_written(registry) -> Non
 
 def test_table_lists_what_a_recipe_may_set() -> None:
     table = parameter_table(Block, given=("in_channels", "width"))
-    assert table == {"kind": "plain", "dropout": 0.1, "sizes": (1, 2)}
+    assert {name: parameter.default for name, parameter in table.items()} == {
+        "kind": "plain",
+        "dropout": 0.1,
+        "sizes": (1, 2),
+    }
+    assert [parameter.default_in_yaml for parameter in table.values()] == ["plain", "0.1", "[1, 2]"]
+
+
+def test_the_meaning_of_a_parameter_is_that_of_the_docstring_that_is_nearest() -> None:
+    class Base:
+        """A base.
+
+        Args:
+            width: Of the base.
+            height: Goes on
+                in a second line.
+
+        Raises:
+            depth: Is no argument.
+        """
+
+    class Derived(Base):
+        """A class that extends it.
+
+        Args (beside those of the base):
+            width: Its own.
+        """
+
+        def __init__(self, *, width: int = 1, height: int = 2, depth: int) -> None: ...
+
+    table = parameter_table(Derived, given=())
+    assert [parameter.default_in_yaml for parameter in table.values()] == ["1", "2", "(required)"]
+    assert [parameter.meaning for parameter in table.values()] == ["Its own.", "Goes on in a second line.", ""]

@@ -7,6 +7,7 @@ from importlib import import_module
 
 import pytest
 
+from medweave.cli.recipes import LEGEND
 from medweave.recipes.loader import json_schema, library_file, library_names
 
 #: Of a process, without what other processes take from it; a terminal feels quick up to half a second.
@@ -44,7 +45,9 @@ def test_looking_around_is_quick(command: str) -> None:
 
 
 def test_list_names_every_recipe_with_its_purpose(medweave) -> None:
-    lines = medweave("recipes", "list").stdout.splitlines()
+    *lines, empty, legend = medweave("recipes", "list").stdout.splitlines()
+    assert (empty, legend) == ("", LEGEND)
+    assert max(len(line) for line in lines) <= 110
     assert [line.split()[0] for line in lines] == library_names()
     purposes = [library_file(name).read_text(encoding="utf-8").splitlines()[0][2:] for name in library_names()]
     starts = {line.index(purpose) for line, purpose in zip(lines, purposes, strict=True)}
@@ -65,7 +68,7 @@ def test_copy_says_what_is_next_and_never_overwrites(medweave, tmp_path) -> None
     copy = tmp_path / "mine.yaml"
     finished = medweave("recipes", "copy", "heart", copy)
     assert finished.stdout == f"{copy}\nnext: medweave check {copy}\n"
-    assert copy.read_text(encoding="utf-8") == library_file("heart").read_text(encoding="utf-8")
+    assert "A copy of the library's recipe heart" in copy.read_text(encoding="utf-8")
     again = medweave("recipes", "copy", "heart_small", copy)
     assert again.code == 2
     assert "the file exists already" in again.stderr
@@ -78,8 +81,9 @@ def test_schema_is_json(medweave) -> None:
 def test_components_show_their_defaults(medweave) -> None:
     text = medweave("recipes", "components").stdout
     assert "\n  adam                 Adam (Kingma & Ba, ICLR 2015), optionally with AMSGrad" in text
-    assert f"\n{'':23}lr=0.0001, weight_decay=0.0, amsgrad=False\n" in text
-    assert f"\n{'':23}no parameters\n" in text
+    assert f"\n      {'lr: 0.0001':34} Learning rate before the schedule.\n" in text
+    assert f"\n      {'batch: false':34} Sum over the batch before dividing" in text
+    assert f"\n      {'empty: []':34} What stands in cells" in text
 
 
 def test_components_of_plug_ins_say_where_they_come_from(medweave, example_plugin) -> None:

@@ -85,8 +85,9 @@ def test_library_recipe_validates_and_is_short_and_headed(name: str) -> None:
     assert load_recipe(name).name == name.split("/")[-1]
     assert len(lines) <= MAX_LINES
     assert all(line.startswith("# ") for line in lines[:5])
-    heads = [line.split(":")[0] for line in lines[1:5]]
-    assert heads == ["# Data", "# Command", "# Expected", "# Hardware"]
+    heads = [line.split(":")[0] for line in lines if line.startswith("# ")][1:]
+    system = ["# System"] if name.startswith("reference/") else []
+    assert heads == [*system, "# Data", "# Command", "# Expected", "# Hardware"]
 
 
 @pytest.mark.parametrize("name", library_names())
@@ -121,14 +122,28 @@ def test_unknown_recipe_is_refused_with_a_suggestion() -> None:
 def test_a_file_wins_over_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     copy_recipe("heart_small", tmp_path / "heart")
-    assert load_recipe("heart").name == "heart_small"
+    assert load_recipe("heart").patches == load_recipe("heart_small").patches
 
 
-def test_copy_is_the_same_recipe_and_never_overwrites(tmp_path: Path) -> None:
+def test_copy_is_the_recipe_under_a_name_of_its_own_and_never_overwrites(tmp_path: Path) -> None:
     copy_recipe("reference/heart_monai", tmp_path / "mine.yaml")
-    assert load_recipe(tmp_path / "mine.yaml") == load_recipe("reference/heart_monai")
+    original = load_recipe("reference/heart_monai")
+    assert load_recipe(tmp_path / "mine.yaml") == original.model_copy(update={"name": "mine"})
     with pytest.raises(UsageError, match=r"exists already \(.*mine\.yaml\)\. Fix: choose another name"):
         copy_recipe("heart_small", tmp_path / "mine.yaml")
+
+
+def test_the_header_of_a_copy_says_what_it_is_and_how_to_train_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    copy_recipe("multimodal_mri", Path("1 a.yaml"))
+    lines = Path("1 a.yaml").read_text(encoding="utf-8").splitlines()
+    original = library_file("multimodal_mri").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == f"{original[0]}. A copy of the library's recipe multimodal_mri"
+    assert lines[2] == "# Command:  medweave train '1 a.yaml' --data DATA/metadata.csv --output 'runs/1 a'"
+    assert lines[5] == "name: 1 a"
+    assert [*lines[1:2], *lines[3:5], *lines[6:]] == [*original[1:2], *original[3:5], *original[6:]]
 
 
 def test_a_copy_into_a_folder_asks_for_a_file(tmp_path: Path) -> None:

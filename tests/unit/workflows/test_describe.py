@@ -41,6 +41,11 @@ def test_every_component_has_a_summary_and_its_defaults() -> None:
     assert len(entries) > 20
     assert [entry.name for entry in entries if not entry.summary.endswith(".")] == []
     adam = next(entry for entry in found["optimizers"] if entry.name == "adam")
-    assert adam.parameters == {"lr": 1e-4, "weight_decay": 0.0, "amsgrad": False}
+    assert {name: entry.default for name, entry in adam.parameters.items()} == {
+        "lr": 1e-4,
+        "weight_decay": 0.0,
+        "amsgrad": False,
+    }
+    assert adam.parameters["amsgrad"].meaning == "Use the AMSGrad variant (Reddi et al., ICLR 2018)."
     encoder = next(entry for entry in found["encoders"] if entry.name == "unet3d")
-    assert encoder.parameters == {"channels": (32, 64, 128, 256, 512), "norm": "batch"}
+    assert encoder.parameters["channels"].default == (32, 64, 128, 256, 512)
