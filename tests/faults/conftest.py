@@ -44,7 +44,7 @@ def refuse(tmp_path: Path, medweave: Callable[..., object]) -> Refuse:
         result = medweave(*arguments)
         assert (result.code, result.stdout) == (code, ""), result
         lines = result.stderr.splitlines()
-        error = next(line for line in lines if line.lower().startswith("error:"))
+        error = next(line for line in lines if line.startswith("error:"))
         assert sum(line.lower().startswith("error") for line in lines) == 1, lines
         assert [text for text in says if text not in result.stderr] == [], result.stderr
         assert ("Fix: " in error) == fix, error

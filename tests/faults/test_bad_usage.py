@@ -74,16 +74,16 @@ def test_an_unknown_command_suggests_one(refuse):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["train", "heart_small", "--dta", "x"], ["No such option: --dta", "--data", "medweave train --help"]),
+        (["train", "heart_small", "--dta", "x"], ["error: No such option: --dta", "--data", "medweave train --help"]),
         (["train", "heart_small", "--output", "x"], ["Missing option '--data'"]),
-        (["evaluate"], ["Missing argument 'model'", "medweave evaluate --help"]),
-        (["evaluate", "run", "--split", "train"], ["'train' is not one of 'val', 'test'"]),
+        (["evaluate"], ["error: Missing argument 'model'. Fix: `medweave evaluate --help` tells what it takes."]),
+        (["evaluate", "run", "--split", "train"], ["'--split': 'train' is not one of 'val', 'test'"]),
         (["recipes", "shw"], ["No such command 'shw'. Did you mean 'show'?"]),
         (["--bogus"], ["No such option: --bogus", "medweave --help"]),
     ],
 )
 def test_wrong_usage_says_what_is_there(arguments, says, refuse):
-    refuse(*arguments, code=2, says=says, fix=False)
+    refuse(*arguments, code=2, says=says)
 
 
 def test_an_unknown_layout_lists_those_there_are(study, refuse):

@@ -11,6 +11,7 @@ from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+from typer.exceptions import TyperException
 from typer.main import get_command
 
 from medweave import __version__
@@ -102,14 +103,26 @@ def main() -> None:
     # Threads that spin while they wait starve the loader's processes of the cores that they share.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        app(prog_name="medweave")
+        sys.exit(app(prog_name="medweave", standalone_mode=False))
     except MedweaveError as error:
         _fail(str(error), error.exit_code)
+    except TyperException as error:
+        _refuse(error)
     except BrokenPipeError:  # the reader of our output has gone, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:  # noqa: BLE001 -- a traceback is a defect, but must not be lost
         _fail(f"{_summary(error)}\n  This is a defect of medweave. Details for a report: {_keep_traceback()}", 1)
+
+
+def _refuse(error: Any) -> None:
+    """Show what Typer says of a call, its usage first, in the form of our own errors; without arguments the help."""
+    if error.message == error.ctx.get_help():
+        error.show()
+        sys.exit(error.exit_code)
+    print(error.ctx.get_usage(), file=sys.stderr)
+    said = error.format_message().strip().replace("Value error, ", "")
+    _fail(str(UsageError(said, fix=f"`{error.ctx.command_path} --help` tells what it takes.")), error.exit_code)
 
 
 def _summary(error: Exception) -> str:
