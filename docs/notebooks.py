@@ -37,9 +37,11 @@ WIDGET, WIDGETS = "application/vnd.jupyter.widget-view+json", "application/vnd.j
 
 def main() -> None:
     """Execute the notebooks that are named, or all, and rewrite their pictures."""
-    for path in notebooks():
-        if sys.argv[1:] and path.stem not in sys.argv[1:]:
-            continue
+    names = {path.stem: path for path in notebooks()}
+    unknown = [name for name in sys.argv[1:] if name not in names]
+    if unknown:
+        sys.exit(f"error: no notebook {', '.join(unknown)}; there are {', '.join(names)}")
+    for path in [names[name] for name in sys.argv[1:] or names]:
         print(path.name, flush=True)  # noqa: T201 -- a script
         with tempfile.TemporaryDirectory() as work:
             executed = execute(path, {}, work=Path(work))

@@ -221,3 +221,9 @@ def test_the_viewer_holds_the_image_and_the_mask(predicted: Executed) -> None:
     (mask,) = [state for state in volumes if state["colormap_label"]]
     assert mask["name"] == "heart_000_heart.nii.gz"
     assert mask["colormap_label"]["lut"][:3] == [0, 0, 0]
+
+
+def test_an_unknown_name_is_refused_with_those_there_are(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["notebooks.py", "train_one_epoch", "explore"])
+    with pytest.raises(SystemExit, match=f"no notebook explore; there are {', '.join(NAMES)}"):
+        tour.main()

@@ -55,18 +55,21 @@ def _cases_of_path(path: Path, source: StudySource, layout: Layout) -> Iterator[
         case_id = path.resolve().name
         yield Case(case_id, case_id, images=named)
     else:
-        yield from (_case_of_file(file, names) for file in files)
+        yield from (_case_of_file(file, names, folder=path) for file in files)
 
 
 def _image_files(folder: Path, source: StudySource) -> list[Path]:
-    """Return the folder's images, files or DICOM series, sorted; pictures only where the model takes 2D images."""
+    """Return the folder's images, files or DICOM series, sorted; pictures only where the model takes 2D images.
+
+    Of a folder without an image of its own, those are the DICOM series of all folders below (patient, study, series).
+    """
     takes_pictures = any(entry.preprocessor.spatial_dims == 2 for entry in source.inputs.values())
     files = [
         path
         for path in sorted(folder.iterdir())
         if not path.name.startswith(".")
         and (is_dicom_series(path) or (image_suffix(path.name) and (takes_pictures or not is_raster(path))))
-    ]
+    ] or sorted(path for path in folder.rglob("*") if is_dicom_series(path))
     if not files:
         raise DataError(
             "the folder holds no image",
@@ -77,7 +80,8 @@ def _image_files(folder: Path, source: StudySource) -> list[Path]:
     return files
 
 
-def _case_of_file(path: Path, image_names: Sequence[str]) -> Case:
+def _case_of_file(path: Path, image_names: Sequence[str], *, folder: Path | None = None) -> Case:
+    """Return the case of a lone image, called by its place below `folder`."""
     if not path.exists():
         raise DataError("image file not found", where=path, fix="check the path.")
     if len(image_names) != 1:
@@ -87,7 +91,8 @@ def _case_of_file(path: Path, image_names: Sequence[str]) -> Case:
             fix="give a case's folder with files of these names, a folder in a known layout, or a case table.",
         )
     is_plain = path.is_dir() or image_suffix(path.name)
-    case_id = image_stem(path.resolve().name) if is_plain else path.stem
+    stem = image_stem(path.resolve().name) if is_plain else path.stem
+    case_id = "_".join((*path.relative_to(folder).parent.parts, stem)) if folder else stem
     return Case(case_id, case_id, images={image_names[0]: path})
 
 

@@ -89,9 +89,10 @@ def single_curves(
 def _panels(history: History, segmentation_heads: Sequence[str], classification_heads: Sequence[str]) -> list[Panel]:
     logged = sorted({name for row in history for name in row})
     dice = {
-        name: name.removeprefix("val/dice_").replace("_", " ")
+        name: _prefixes(segmentation_heads)[head] + name.removeprefix(f"val/dice_{head}_")
+        for head in sorted(segmentation_heads, key=len)  # so that the longest head that fits is the one that names
         for name in logged
-        if name.startswith(tuple(f"val/dice_{head}_" for head in segmentation_heads))
+        if name.startswith(f"val/dice_{head}_")
     }
     panels = [Panel("loss_curve", "Total loss", {"train/loss": "training", "val/loss": "validation"})]
     has_both = bool(segmentation_heads and classification_heads)
@@ -115,8 +116,13 @@ def _panels(history: History, segmentation_heads: Sequence[str], classification_
     return panels
 
 
+def _prefixes(heads: Sequence[str]) -> dict[str, str]:
+    """Return what a label begins with: the head, where there are several."""
+    return {head: f"{head}, " if len(heads) > 1 else "" for head in heads}
+
+
 def _losses(heads: Sequence[str]) -> dict[str, str]:
-    prefix = {head: f"{head}, " if len(heads) > 1 else "" for head in heads}
+    prefix = _prefixes(heads)
     parts = {"train": "training", "val": "validation"}
     return {f"{part}/loss_{head}": f"{prefix[head]}{name}" for head in heads for part, name in parts.items()}
 

@@ -14,6 +14,7 @@ from medweave.inference.bundle import is_bundle, load_bundle, read_description
 from medweave.inference.predictor import Predictor
 from medweave.recipes.loader import load_recipe
 from medweave.recipes.section import Component
+from medweave.runs.continuation import warn_of_unfinished
 from medweave.runs.ensemble import Ensemble
 from medweave.runs.folder import RunFolder
 
@@ -22,7 +23,7 @@ RUN_LOADER = "medweave.inference.run_model"
 
 
 def load_predictor(path: Path, *, provider: Provider | None = None) -> Predictor:
-    """Load the predictor of a run or a bundle.
+    """Load the predictor of a run or a bundle; a warning says of a run that its training has not ended.
 
     Args:
         path: Folder of the run or bundle.
@@ -38,6 +39,7 @@ def load_predictor(path: Path, *, provider: Provider | None = None) -> Predictor
     if provider is not None:
         raise UsageError("a provider is for bundles", where=path, fix="export the run, or leave --provider out.")
     predictor: Predictor = import_optional(RUN_LOADER).load_run(path)
+    warn_of_unfinished(RunFolder(path))
     return predictor
 
 

@@ -6,9 +6,12 @@ from shlex import quote
 from typing import Any
 
 from medweave.core.errors import RunError
+from medweave.core.logging import get_logger
 from medweave.runs.ensemble import Ensemble
 from medweave.runs.folder import RunFolder
 from medweave.runs.manifest import read_manifest
+
+logger = get_logger(__name__)
 
 
 def refuse_other_recipe(folder: RunFolder, *, recipe: Mapping[str, Any], recipe_hash: str) -> None:
@@ -66,6 +69,16 @@ def refuse_finished(folder: RunFolder) -> None:
 def is_finished(folder: RunFolder) -> bool:
     """Tell whether a training reached its end; a folder without a manifest holds none that did."""
     return folder.manifest.is_file() and read_manifest(folder.manifest)["status"] == "finished"
+
+
+def warn_of_unfinished(folder: RunFolder) -> None:
+    """Say in a warning that a training has not reached its end."""
+    if folder.manifest.is_file() and not is_finished(folder):
+        logger.warning(
+            "the training of %s has not ended, so the weights are those of its best epoch so far; "
+            "the command that began it and --resume continue it",
+            folder.path,
+        )
 
 
 def refuse_unfinished_folds(folder: RunFolder) -> None:

@@ -25,9 +25,9 @@ from medweave.exporting.reference import in_full_precision
 from medweave.inference.bundle import BundleFolder, is_bundle, load_bundle
 from medweave.inference.bundle_description import BundleDescription, NetworkDescription
 from medweave.inference.golden import golden_case, save_golden_answer
-from medweave.inference.loading import weights_of
+from medweave.inference.loading import load_predictor, weights_of
 from medweave.inference.predictor import Predictor
-from medweave.inference.run_model import load_run, models_of
+from medweave.inference.run_model import models_of
 from medweave.recipes.loader import load_recipe
 from medweave.runs.folder import RunFolder
 
@@ -93,7 +93,7 @@ def run(
     if is_bundle(model):
         raise UsageError("this is a bundle already", where=model, fix="give the run that it was exported from.")
     folder = RunFolder.open(model)
-    predictor = in_full_precision(load_run(model))
+    predictor = in_full_precision(load_predictor(model))
     parts = _cases(folder, settings)
     with completed_folder(output) as temporary:
         bundle = BundleFolder(temporary)

@@ -12,7 +12,7 @@ from medweave.phantoms.vessel import write_vessel_study
 
 #: How each study is written, and a recipe of the library that fits it.
 STUDIES: dict[str, tuple[Callable[..., None], str]] = {
-    "heart": (write_heart_study, "reference/heart_monai"),
+    "heart": (write_heart_study, "heart_small"),
     "cardiac": (write_cardiac_study, "demo"),
     "chest_xray": (write_chest_xray_study, "reference/chest_xray_multitask"),
     "vessel": (write_vessel_study, "reference/vessel_multimodal"),

@@ -51,6 +51,16 @@ def test_dicom_series_of_a_folder_are_images_of_it(tmp_path: Path) -> None:
     assert cases(tmp_path / "p1", model=source("flair", "pre")) == {"p1": {"flair": "flair", "pre": "pre.nii.gz"}}
 
 
+def test_dicom_series_of_deeper_folders_are_called_by_their_place(tmp_path: Path) -> None:
+    for series in ("p1/study/1 t2", "p1/study/2", "p2/study/1 t2"):
+        touch(tmp_path / series, "1.dcm")
+        (tmp_path / series / "1.dcm").write_bytes(b"\0" * 128 + b"DICM")
+    assert list(cases(tmp_path, model=source("mri"))) == ["p1_study_1 t2", "p1_study_2", "p2_study_1 t2"]
+    assert list(cases(tmp_path / "p1", model=source("mri"))) == ["study_1 t2", "study_2"]
+    touch(tmp_path, "a.nii.gz")
+    assert list(cases(tmp_path, model=source("mri"))) == ["a"]
+
+
 def test_pictures_of_a_folder_are_for_models_of_2d_images(tmp_path: Path) -> None:
     touch(tmp_path, "b.JPG", "a.png")
     assert list(cases(tmp_path, model=source("photo", spatial_dims=2))) == ["a", "b"]

@@ -30,7 +30,7 @@ def test_each_panel_holds_its_series_by_epoch_from_one():
     assert _lines(loss)["training"] == [[1, 1], [2, 1 / 2], [3, 1 / 3]]
     assert _lines(loss)["validation"] == [[1, 2], [2, 1], [3, 2 / 3]]
     assert _lines(score)["score"] == [[1, 0], [2, 1 / 3], [3, 2 / 3]]
-    assert sorted(_lines(dice)) == ["heart aorta", "heart left atrium"]
+    assert sorted(_lines(dice)) == ["aorta", "left_atrium"]
     assert _lines(rate)["learning rate"][2] == pytest.approx([3, 0.1 / 3])
 
 
@@ -107,7 +107,13 @@ def test_a_study_of_classes_alone_has_no_panel_for_dice():
 
 def test_the_dice_of_a_head_is_not_that_of_another_whose_name_begins_alike():
     history = [row | {"val/dice_heart2_aorta": 0.1} for row in _history(3)]
-    assert sorted(_lines(segmentation_curves(history, best_epoch=1).axes[2])) == ["heart aorta", "heart left atrium"]
+    assert sorted(_lines(segmentation_curves(history, best_epoch=1).axes[2])) == ["aorta", "left_atrium"]
+
+
+def test_names_are_as_in_the_recipe_and_heads_are_told_apart():
+    rows = [{"epoch": 1.0, "val/dice_heart_rv": 0.5, "val/dice_heart_es_rv": 0.25}]
+    figure = training_curves(rows, best_epoch=1, segmentation_heads=["heart_es", "heart"], classification_heads=[])
+    assert _lines(figure.axes[2]) == {"heart, rv": [[1, 0.5]], "heart_es, rv": [[1, 0.25]]}
 
 
 def test_what_was_never_logged_leaves_an_empty_panel():

@@ -1,5 +1,7 @@
 import hashlib
+import shutil
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,16 @@ from medweave.runs.folder import RunFolder
 
 def test_a_run_is_loaded_with_its_own_network(tiny_run):
     assert isinstance(load_predictor(tiny_run).networks[0], TorchBackend)
+
+
+def test_a_run_whose_training_has_not_ended_is_loaded_with_a_warning(tiny_run, tmp_path, caplog):
+    load_predictor(tiny_run)
+    assert caplog.messages == []
+    run = RunFolder(Path(shutil.copytree(tiny_run, tmp_path / "run")))
+    run.manifest.write_text(run.manifest.read_text().replace('"status": "finished"', '"status": "running"'))
+    load_predictor(run.path)
+    (message,) = caplog.messages
+    assert message.startswith(f"the training of {run.path} has not ended, so the weights are those of its best epoch")
 
 
 def test_a_bundle_is_loaded_with_its_graph(bundle):

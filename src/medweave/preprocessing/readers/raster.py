@@ -27,6 +27,8 @@ RASTER_SUFFIXES = (".png", *SUFFIXES_OF_8_BIT, ".tif", ".tiff")
 #: Signature and header of a PNG (W3C PNG, 11.2.1); the (bits, colour type) of grey, colour, and either with opacity.
 PNG_HEADER_BYTES = 29
 PLAIN_PNGS = ((8, 0), (16, 0), (8, 2), (8, 4), (8, 6))
+#: Pillow cuts its 16 bits to 8, and ITK does not know it.
+UNREADABLE_PNG = (16, 4)
 PNG_START, PNG_END = b"\x89PNG", b"IEND\xaeB`\x82"
 #: White in 8 and in 16 bits.
 WHITES = (255, 65535)
@@ -47,12 +49,16 @@ def plain_png_depth(path: Path) -> int | None:
     These are read with Pillow: the library behind ITK prints a line for every colour profile that it dislikes, and
     knows no grey with opacity.
     """
+    depth, colour_type = _png_kind(path)
+    return depth if (depth, colour_type) in PLAIN_PNGS else None
+
+
+def _png_kind(path: Path) -> tuple[int, int]:
+    """Return the bits and the colour type of a PNG; bits of 0 for any other file."""
     with path.open("rb") as stream:
         start = stream.read(PNG_HEADER_BYTES)
-    if not start.startswith(PNG_START) or len(start) < PNG_HEADER_BYTES:
-        return None
-    depth, colour_type = start[24], start[25]
-    return depth if (depth, colour_type) in PLAIN_PNGS else None
+    is_png = start.startswith(PNG_START) and len(start) == PNG_HEADER_BYTES
+    return (start[24], start[25]) if is_png else (0, 0)
 
 
 def read_plain_png(path: Path) -> sitk.Image:
@@ -75,10 +81,10 @@ def read_plain_png(path: Path) -> sitk.Image:
 
 
 def verify_raster(path: Path) -> None:
-    """Refuse a picture whose file ends early.
+    """Refuse a picture whose file ends early, or of a kind that no reader knows.
 
     Raises:
-        DataError: It does, or is no such picture at all.
+        DataError: It does, is of such a kind, or is no such picture at all.
     """
     suffix = path.suffix.lower()
     if suffix == ".png":
@@ -86,6 +92,12 @@ def verify_raster(path: Path) -> None:
         if content.startswith(PNG_START) and PNG_END not in content:
             raise DataError("image file is truncated", where=path, got="no end mark", fix="copy the file again.")
         verify_png(path)
+        if _png_kind(path) == UNREADABLE_PNG:
+            raise DataError(
+                "a grey PNG of 16 bits with opacity cannot be read",
+                where=path,
+                fix="save it without its alpha channel.",
+            )
     if suffix in SUFFIXES_OF_8_BIT:
         try:
             with Image.open(path) as picture:

@@ -35,6 +35,10 @@ class ProgressBar(Callback):
         )
         self._progress.start()
 
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Name the epoch; the values stay those of the last whole one."""
+        self._progress.update(self._task, description=f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}")
+
     def on_train_batch_end(
         self,
         trainer: pl.Trainer,
@@ -52,11 +56,7 @@ class ProgressBar(Callback):
         values = [f"loss {float(metrics['train/loss']):.3f}"] if "train/loss" in metrics else []
         if "val/score" in metrics:
             values.append(f"score {float(metrics['val/score']):.3f}")
-        self._progress.update(
-            self._task,
-            description=f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}",
-            values=", ".join(values),
-        )
+        self._progress.update(self._task, values=", ".join(values))
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Leave the bar as it is."""

@@ -1,4 +1,5 @@
 import logging
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -152,6 +153,18 @@ def test_file_that_is_no_picture_is_refused_without_its_path_twice(tmp_path: Pat
     (tmp_path / name).write_bytes(b"no image " * 100)
     with pytest.raises(DataError, match=rf"cannot be read \(.*{name}\): got cannot identify image file\. Fix: copy"):
         read_channels(tmp_path / name, spatial_dims=2)
+
+
+def test_grey_of_16_bits_with_opacity_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.merge("LA", [Image.fromarray(GREY)] * 2).save(path)
+    content = bytearray(path.read_bytes())
+    content[16:29] = struct.pack(">IIBBBBB", 1, 1, 16, 4, 0, 0, 0)
+    path.write_bytes(content)
+    with pytest.raises(
+        DataError, match=r"a grey PNG of 16 bits with opacity cannot be read .*without its alpha channel"
+    ):
+        read_channels(path, spatial_dims=2)
 
 
 def test_several_pages_are_no_2d_image(tmp_path: Path) -> None:

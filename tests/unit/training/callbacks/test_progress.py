@@ -33,9 +33,12 @@ def test_a_resumed_training_begins_where_it_was(bar):
 
 def test_an_epoch_is_described_by_its_number_loss_and_score(bar):
     bar.on_train_start(_trainer(0), None)
-    bar.on_train_epoch_end(_trainer(1, train__loss=0.5, val__score=0.75), None)
+    bar.on_train_epoch_start(_trainer(1), None)
     (task,) = bar._progress.tasks
-    assert (task.description, task.fields["values"]) == ("epoch 2/4", "loss 0.500, score 0.750")
+    assert (task.description, task.fields["values"]) == ("epoch 2/4", "")
+    bar.on_train_epoch_end(_trainer(1, train__loss=0.5, val__score=0.75), None)
+    bar.on_train_epoch_start(_trainer(2), None)
+    assert (task.description, task.fields["values"]) == ("epoch 3/4", "loss 0.500, score 0.750")
 
 
 def test_an_epoch_without_validation_shows_its_loss_alone(bar):
