@@ -14,6 +14,8 @@ from medweave.core.files import atomic_path
 
 DOTS_PER_INCH = 150
 JPEG_QUALITY = 85
+#: Of PNGs: a third larger than with zlib's default, and several times as quick.
+COMPRESSION = 1
 
 
 def render_page(template: str, **context: object) -> str:
@@ -34,7 +36,11 @@ def png_to_data_uri(content: bytes) -> str:
 def figure_png(figure: Figure) -> bytes:
     """Return a figure as the content of a PNG file."""
     stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=DOTS_PER_INCH)
+    figure.set_dpi(DOTS_PER_INCH)
+    if figure.axes and (layout := figure.get_layout_engine()):  # once: with one in place savefig draws everything twice
+        layout.execute(figure)
+        figure.set_layout_engine(None)
+    figure.savefig(stream, format="png", dpi=DOTS_PER_INCH, pil_kwargs={"compress_level": COMPRESSION})
     return stream.getvalue()
 
 
