@@ -28,8 +28,8 @@ def refuse_other_recipe(folder: RunFolder, *, recipe: Mapping[str, Any], recipe_
     manifest = read_manifest(folder.manifest)
     if manifest["recipe_hash"] != recipe_hash:
         before, after = _flat(manifest["requested_recipe"]), _flat(recipe)
-        changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
-        details = "; ".join(f"{key} was {before.get(key)}, is {after.get(key)}" for key in changed[:5])
+        old, new = ({key: recipe.get(key, "not there") for key in {**before, **after}} for recipe in (before, after))
+        details = "; ".join([f"{key} was {old[key]}, is {new[key]}" for key in new if old[key] != new[key]][:5])
         raise RunError(
             "the recipe is not the one that the run began with",
             where=folder.path,

@@ -1,3 +1,5 @@
+import logging
+
 import numpy as np
 import onnx
 import pytest
@@ -5,6 +7,7 @@ import torch
 from torch.nn.modules.instancenorm import _InstanceNorm
 
 from medweave.core.errors import RunError
+from medweave.exporting import network
 from medweave.exporting.network import OPSET, ExportedNetwork, export_network
 from medweave.exporting.reference import in_full_precision
 from medweave.inference.backends.onnx import OnnxBackend
@@ -76,3 +79,16 @@ def test_a_network_that_cannot_be_a_graph_is_refused(tmp_path):
     with pytest.raises(RunError, match=r"the network cannot be exported: got .*Fix: an encoder, fusion or head"):
         export_network(model, tmp_path / "model.onnx", n_channels={"xray": 1})
     assert not (tmp_path / "model.onnx").exists()
+
+
+def test_what_was_silent_before_the_export_is_silent_after_it():
+    logging.disable(logging.ERROR)
+    try:
+        with network._silence():
+            assert logging.root.manager.disable == logging.ERROR
+        assert logging.root.manager.disable == logging.ERROR
+    finally:
+        logging.disable(logging.NOTSET)
+    with network._silence():
+        assert logging.root.manager.disable == logging.WARNING
+    assert logging.root.manager.disable == logging.NOTSET

@@ -41,9 +41,14 @@ def test_a_run_is_continued_with_its_own_recipe_and_data(run):
     refuse_other_data(run, "0123456789abcdef", where=Path("data"))
 
 
+def test_a_key_that_the_run_began_without_is_named(run):
+    with pytest.raises(RunError, match=r"got training\.new was not there, is None\. Fix: give the same"):
+        refuse_other_recipe(run, recipe={**RECIPE, "training": {"new": None}}, recipe_hash="1")
+
+
 def test_another_recipe_is_refused_with_what_changed(run):
     other = {"name": "a", "optimizer": {"name": "sgd", "lr": 0.1, "momentum": 0.5}, "plugins": []}
-    changes = r"got optimizer\.name was adamw, is sgd; optimizer\.momentum was None, is 0\.5\. Fix: give the same"
+    changes = r"got optimizer\.name was adamw, is sgd; optimizer\.momentum was not there, is 0\.5\. Fix: give the same"
     with pytest.raises(RunError, match=changes):
         refuse_other_recipe(run, recipe=other, recipe_hash="1")
 

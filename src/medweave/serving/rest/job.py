@@ -63,14 +63,14 @@ class Job:
             status=self.status,
             progress=round(self.progress, 3),
             created=self.created,
-            answer=self.answer,
+            answer=self.answer if self.status == "done" else None,
             problem=self.problem.document(self.request_id) if self.problem else None,
             links=self._links(),
         )
 
     def _links(self) -> Links:
         address = f"/predictions/{self.job_id}"
-        if self.answer is None:
+        if self.answer is None or self.status != "done":
             return Links(self=address)
         heads = list(self.answer.segmentations)
         return Links(

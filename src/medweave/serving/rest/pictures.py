@@ -1,5 +1,7 @@
 """Masks and overlays of a prediction, made when they are asked for."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
@@ -29,11 +31,12 @@ def mask(job: Job, head: str | None) -> bytes:
     Raises:
         Problem: The prediction has no such label map, or its time is over.
     """
-    prediction, head = _restored(job), _head(job, head)
-    if head is None:
-        raise Problem(HTTPStatus.NOT_FOUND, "no-mask", "This model has no structures.")
-    info = job.model.predictor.segmentation_heads[head]
-    return _content(NiftiWriter().write(prediction, head, case=job.case, info=info, folder=job.folder))
+    with _explained(job):
+        prediction, head = _restored(job), _head(job, head)
+        if head is None:
+            raise Problem(HTTPStatus.NOT_FOUND, "no-mask", "This model has no structures.")
+        info = job.model.predictor.segmentation_heads[head]
+        return _content(NiftiWriter().write(prediction, head, case=job.case, info=info, folder=job.folder))
 
 
 def overlay(job: Job, head: str | None) -> bytes:
@@ -42,12 +45,24 @@ def overlay(job: Job, head: str | None) -> bytes:
     Raises:
         Problem: The prediction has no such head, or its time is over.
     """
-    prediction, head = _restored(job), _head(job, head)
-    if head is None:
-        source = job.model.predictor.source
-        return _content(write_picture(prediction, case=job.case, source=source, folder=job.folder))
-    info = job.model.predictor.segmentation_heads[head]
-    return _content(OverlayWriter().write(prediction, head, case=job.case, info=info, folder=job.folder))
+    with _explained(job):
+        prediction, head = _restored(job), _head(job, head)
+        if head is None:
+            source = job.model.predictor.source
+            return _content(write_picture(prediction, case=job.case, source=source, folder=job.folder))
+        info = job.model.predictor.segmentation_heads[head]
+        return _content(OverlayWriter().write(prediction, head, case=job.case, info=info, folder=job.folder))
+
+
+@contextmanager
+def _explained(job: Job) -> Iterator[None]:
+    """Say of whatever fails since the folder was removed in the meantime that the answer is not kept any more."""
+    try:
+        yield
+    except Exception as error:
+        if job.folder.is_dir():
+            raise
+        raise Problem(HTTPStatus.NOT_FOUND, "unknown-prediction", "The answer is not kept any more.") from error
 
 
 def _head(job: Job, head: str | None) -> str | None:
@@ -65,13 +80,10 @@ def _restored(job: Job) -> Prediction:
     """Return the prediction with its label maps."""
     if job.status != "done" or job.prediction is None:
         raise Problem(HTTPStatus.CONFLICT, "not-done", f"The prediction is {job.status}.")
-    try:
-        segmentations = {
-            head: replace(found, label_map=sitk.ReadImage(str(_label_map(job.folder, position))))
-            for position, (head, found) in enumerate(job.prediction.segmentations.items())
-        }
-    except RuntimeError as error:  # removed in the meantime
-        raise Problem(HTTPStatus.NOT_FOUND, "unknown-prediction", "The answer is not kept any more.") from error
+    segmentations = {
+        head: replace(found, label_map=sitk.ReadImage(str(_label_map(job.folder, position))))
+        for position, (head, found) in enumerate(job.prediction.segmentations.items())
+    }
     return replace(job.prediction, segmentations=segmentations)
 
 

@@ -1,10 +1,12 @@
 import gzip
+import shutil
 
-import numpy as np
 import pytest
 import SimpleITK as sitk
 
 from medweave.data.case import Case
+from medweave.inference.writers.nifti import NiftiWriter
+from medweave.inference.writers.overlay import OverlayWriter
 from medweave.serving.limits import Limits
 from medweave.serving.rest import pictures
 from medweave.serving.rest.job import Job
@@ -47,10 +49,29 @@ def test_a_model_of_classes_alone_shows_the_image_and_has_no_mask(job):
         pictures.mask(job, None)
 
 
-def test_what_is_removed_in_the_meantime_is_not_there(job):
-    np.testing.assert_equal(len(list(job.folder.glob("label_map_*.nii"))), 1)
-    next(job.folder.glob("label_map_*.nii")).unlink()
+@pytest.mark.parametrize("make", [pictures.mask, pictures.overlay])
+def test_what_is_removed_in_the_meantime_is_not_there(job, make):
+    shutil.rmtree(job.folder)
     with pytest.raises(Problem, match="not kept any more"):
+        make(job, "areas")
+
+
+@pytest.mark.parametrize(("make", "writer"), [(pictures.mask, NiftiWriter), (pictures.overlay, OverlayWriter)])
+def test_what_is_removed_while_it_is_drawn_is_not_there(job, make, writer, monkeypatch):
+    write = writer.write
+
+    def write_too_late(self, *arguments, **details):
+        shutil.rmtree(job.folder)
+        return write(self, *arguments, **details)
+
+    monkeypatch.setattr(writer, "write", write_too_late)
+    with pytest.raises(Problem, match="not kept any more"):
+        make(job, "areas")
+
+
+def test_another_failure_is_not_hidden(job):
+    next(job.folder.glob("label_map_*.nii")).unlink()
+    with pytest.raises(RuntimeError, match="label_map_0"):
         pictures.mask(job, "areas")
 
 
@@ -59,3 +80,4 @@ def test_nothing_is_drawn_in_the_folder_of_a_prediction_that_has_not_ended(job):
     for picture in (pictures.mask, pictures.overlay):
         with pytest.raises(Problem, match="The prediction is running"):
             picture(job, "areas")
+    assert (job.describe().answer, job.describe().links.masks) == (None, {})
