@@ -5,7 +5,6 @@ import pytest
 import SimpleITK as sitk
 
 from medweave.data.case import Case
-from medweave.inference.writers.nifti import NiftiWriter
 from medweave.inference.writers.overlay import OverlayWriter
 from medweave.serving.limits import Limits
 from medweave.serving.rest import pictures
@@ -56,17 +55,16 @@ def test_what_is_removed_in_the_meantime_is_not_there(job, make):
         make(job, "areas")
 
 
-@pytest.mark.parametrize(("make", "writer"), [(pictures.mask, NiftiWriter), (pictures.overlay, OverlayWriter)])
-def test_what_is_removed_while_it_is_drawn_is_not_there(job, make, writer, monkeypatch):
-    write = writer.write
+def test_what_is_removed_while_it_is_drawn_is_not_there(job, monkeypatch):
+    write = OverlayWriter.write
 
     def write_too_late(self, *arguments, **details):
         shutil.rmtree(job.folder)
         return write(self, *arguments, **details)
 
-    monkeypatch.setattr(writer, "write", write_too_late)
+    monkeypatch.setattr(OverlayWriter, "write", write_too_late)
     with pytest.raises(Problem, match="not kept any more"):
-        make(job, "areas")
+        pictures.overlay(job, "areas")
 
 
 def test_another_failure_is_not_hidden(job):
