@@ -1,6 +1,7 @@
 """`medweave check`: all problems of a recipe at once."""
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -20,3 +21,5 @@ def check(
     """Check a recipe; exit code 2 and a list when it has problems."""
     checked = workflow.run(recipe, data=data, overrides=overrides or [])
     print(dump_recipe(checked) if full else f"{checked.name}: no problems", end="" if full else "\n")
+    if data is not None and not full:
+        print(f"next: medweave inspect {quote(str(data))} --recipe {quote(recipe)}")

@@ -8,11 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
+from medweave.figures.edges import label_edges
 from medweave.figures.planes import Plane, display_window, mask_centre, orthogonal_planes
-from medweave.figures.style import DARK, LETTERS_ON_DARK, ON_DARK, new_figure
+from medweave.figures.style import DARK, ON_DARK, new_figure
 from medweave.preprocessing.geometry import Grid
 
 TRUTH_COLOUR, PREDICTION_COLOUR, BOTH_COLOUR, CONFUSED_COLOUR = "#15b886", "#f0432e", "#ffd83d", "#b06bff"
@@ -24,7 +24,6 @@ LEGEND = {
 }
 MARGIN_MM = 25.0
 OPACITY = 0.5
-OUTLINE = [withStroke(linewidth=2.5, foreground=DARK)]
 
 
 def comparison_figure(
@@ -82,26 +81,7 @@ def _draw(axes: Axes, plane: Plane, classes: NDArray[np.uint8], window: tuple[fl
     axes.imshow(plane.values, cmap="gray", vmin=window[0], vmax=window[1], aspect=plane.aspect)
     axes.imshow(agreement_colours()[classes], aspect=plane.aspect, interpolation="nearest")
     _zoom(axes, plane, classes > 0)
-    axes.set_title(plane.name, color=ON_DARK, fontsize=9)
-    axes.set_axis_off()
-    for text, (x, y) in {
-        plane.left: (0.04, 0.5),
-        plane.right: (0.96, 0.5),
-        plane.top: (0.5, 0.96),
-        plane.bottom: (0.5, 0.04),
-    }.items():
-        axes.text(
-            x,
-            y,
-            text,
-            color=LETTERS_ON_DARK,
-            fontsize=9,
-            fontweight="bold",
-            transform=axes.transAxes,
-            ha="center",
-            va="center",
-            path_effects=OUTLINE,
-        )
+    label_edges(axes, plane)
 
 
 def _zoom(axes: Axes, plane: Plane, mask: NDArray[np.bool_]) -> None:

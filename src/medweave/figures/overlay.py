@@ -8,11 +8,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
+from medweave.figures.edges import label_edges
 from medweave.figures.planes import Plane, display_window, mask_centre, middle_voxel, orthogonal_planes
-from medweave.figures.style import DARK, LETTERS_ON_DARK, ON_DARK, PALETTE_ON_DARK, new_figure
+from medweave.figures.style import DARK, ON_DARK, PALETTE_ON_DARK, new_figure
 
 WIDTH_INCHES = 10.5
 MAX_HEIGHT_INCHES = 7.0
@@ -62,7 +62,7 @@ def overlay_figure(
     low, high = display_window(image)
     for axes, plane in zip(panels, planes, strict=True):
         axes.imshow(plane.values, cmap="gray", vmin=low, vmax=high, aspect=plane.aspect, interpolation="bilinear")
-        _label_edges(axes, plane)
+        label_edges(axes, plane)
     if heat is not None:
         for axes, plane in zip(
             panels, orthogonal_planes(heat, centre, spacing_mm=spacing_mm, orientation=orientation or None), strict=True
@@ -131,32 +131,6 @@ def outline(axes: Axes, mask: NDArray[np.bool_], *, colour: str, style: str) -> 
 def _outline(axes: Axes, labels: NDArray[np.uint8], structures: Mapping[str, int], *, style: str) -> None:
     for position, value in enumerate(structures.values()):
         outline(axes, labels == value, colour=structure_colour(position), style=style)
-
-
-def _label_edges(axes: Axes, plane: Plane) -> None:
-    axes.set_title(plane.name, color=ON_DARK, fontsize=9)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.spines[:].set_visible(False)
-    for text, position, inwards in (
-        (plane.left, (0, 0.5), (7, 0)),
-        (plane.right, (1, 0.5), (-7, 0)),
-        (plane.top, (0.5, 1), (0, -7)),
-        (plane.bottom, (0.5, 0), (0, 7)),
-    ):
-        axes.annotate(
-            text,
-            position,
-            xytext=inwards,
-            xycoords="axes fraction",
-            textcoords="offset points",
-            color=LETTERS_ON_DARK,
-            fontsize=8,
-            fontweight="bold",
-            ha="center",
-            va="center",
-            path_effects=[withStroke(linewidth=2, foreground=DARK)],
-        )
 
 
 def _add_legend(figure: Figure, structures: Mapping[str, int]) -> None:

@@ -37,3 +37,8 @@ def test_data_that_do_not_fit_exit_1(medweave, tmp_path) -> None:
     assert finished.code == 1
     assert finished.stderr.startswith("error: data folder not found (")
     assert len(finished.stderr.splitlines()) == 1
+
+
+def test_with_data_the_files_are_next(medweave, heart_study) -> None:
+    finished = medweave("check", "heart", "--data", heart_study)
+    assert finished.stdout == f"heart: no problems\nnext: medweave inspect {heart_study} --recipe heart\n"

@@ -42,12 +42,6 @@ def test_outline_lies_half_a_voxel_outside_the_structure_and_is_closed_at_the_bo
     assert outline.vertices.max(axis=0) == pytest.approx([9.5, 11.5])
 
 
-def test_edges_carry_header_codes_only_where_known() -> None:
-    texts = [text.get_text() for text in draw(None).axes[0].texts]
-    assert texts == ["R", "L", "A", "P"]
-    assert [text.get_text() for text in draw(None, IMAGE[:, :, 0], "").axes[0].texts] == [""] * 4
-
-
 def test_legend_names_every_structure_only_with_a_label_map() -> None:
     assert [text.get_text() for text in draw(labels()).legends[0].get_texts()] == ["heart", "absent"]
     assert draw(None).legends == []
