@@ -7,7 +7,7 @@ import tempfile
 import traceback
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -117,12 +117,14 @@ def main() -> None:
 
 def _refuse(error: Any) -> None:
     """Show what Typer says of a call, its usage first, in the form of our own errors; without arguments the help."""
-    if error.message == error.ctx.get_help():
+    said, context = error.format_message().strip().replace("Value error, ", ""), getattr(error, "ctx", None)
+    if context is None:
+        _fail(said, error.exit_code)
+    if said == context.get_help().strip():
         error.show()
         sys.exit(error.exit_code)
-    print(error.ctx.get_usage(), file=sys.stderr)
-    said = error.format_message().strip().replace("Value error, ", "")
-    _fail(str(UsageError(said, fix=f"`{error.ctx.command_path} --help` tells what it takes.")), error.exit_code)
+    print(context.get_usage(), file=sys.stderr)
+    _fail(str(UsageError(said, fix=f"`{context.command_path} --help` tells what it takes.")), error.exit_code)
 
 
 def _summary(error: Exception) -> str:
@@ -135,6 +137,6 @@ def _keep_traceback() -> Path:
     return Path(file.name)
 
 
-def _fail(message: str, code: int) -> None:
+def _fail(message: str, code: int) -> NoReturn:
     print(f"error: {message}", file=sys.stderr)
     sys.exit(code)

@@ -69,7 +69,7 @@ def _image_files(folder: Path, source: StudySource) -> list[Path]:
         for path in sorted(folder.iterdir())
         if not path.name.startswith(".")
         and (is_dicom_series(path) or (image_suffix(path.name) and (takes_pictures or not is_raster(path))))
-    ] or sorted(path for path in folder.rglob("*") if is_dicom_series(path))
+    ] or [path for path in sorted(folder.rglob("*")) if is_dicom_series(path) and not _is_hidden(path, folder)]
     if not files:
         raise DataError(
             "the folder holds no image",
@@ -78,6 +78,10 @@ def _image_files(folder: Path, source: StudySource) -> list[Path]:
             fix="name the folder that holds them, or themselves.",
         )
     return files
+
+
+def _is_hidden(path: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
 def _case_of_file(path: Path, image_names: Sequence[str], *, folder: Path | None = None) -> Case:

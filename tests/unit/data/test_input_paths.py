@@ -52,7 +52,7 @@ def test_dicom_series_of_a_folder_are_images_of_it(tmp_path: Path) -> None:
 
 
 def test_dicom_series_of_deeper_folders_are_called_by_their_place(tmp_path: Path) -> None:
-    for series in ("p1/study/1 t2", "p1/study/2", "p2/study/1 t2"):
+    for series in ("p1/study/1 t2", "p1/study/2", "p2/study/1 t2", ".trash/3"):
         touch(tmp_path / series, "1.dcm")
         (tmp_path / series / "1.dcm").write_bytes(b"\0" * 128 + b"DICM")
     assert list(cases(tmp_path, model=source("mri"))) == ["p1_study_1 t2", "p1_study_2", "p2_study_1 t2"]
