@@ -249,6 +249,7 @@ def browsed_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "heart": {"kind": "segmentation", "structures": {"lv": {"dice": {**interval, "worst": 0.4}, "missed": 1}}},
         "side": {
             "kind": "classification",
+            "multi_label": False,
             "classes": ["left", "right"],
             "accuracy": interval,
             "roc_auc": {"mean": None, "ci95": [None, None]},

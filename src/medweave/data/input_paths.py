@@ -94,8 +94,10 @@ def _case_of_file(path: Path, image_names: Sequence[str], *, folder: Path | None
             where=path,
             fix="give a case's folder with files of these names, a folder in a known layout, or a case table.",
         )
+    # A link has the name that it was given, but "." and ".." have that of their folder.
+    named = path if path.name and path.name != ".." else path.resolve()
     is_plain = path.is_dir() or image_suffix(path.name)
-    stem = image_stem(path.resolve().name) if is_plain else path.stem
+    stem = image_stem(named.name) if is_plain else path.stem
     case_id = "_".join((*path.relative_to(folder).parent.parts, stem)) if folder else stem
     return Case(case_id, case_id, images={image_names[0]: path})
 

@@ -161,6 +161,16 @@ def subject_groups(cases: Sequence[Case], linked_cases: Sequence[Sequence[str]])
     return [groups[name] for name in sorted(groups)]
 
 
+def linked_through_all(cases: Sequence[Case], copies: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Return the ids of the cases that stay together, also where only a case that is not used links them.
+
+    Args:
+        cases: All cases of the data.
+        copies: Groups of case ids that count as one subject (duplicates).
+    """
+    return [[case.case_id for case in group] for group in subject_groups(cases, copies)]
+
+
 def as_one_subject(cases: Sequence[Case], linked_cases: Sequence[Sequence[str]]) -> tuple[Case, ...]:
     """Return the cases, those of one group of `subject_groups` with one subject, in order of their names."""
     joined = [

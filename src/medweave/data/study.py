@@ -62,7 +62,7 @@ class TargetSource:
     multi_label: bool = False
 
     def names(self, case: Case) -> tuple[str, ...] | None:
-        """Return the case's classes, or None where it has no target.
+        """Return the case's classes, of several in the head's order, or None where it has no target.
 
         Raises:
             DataError: A class is not one of the head's.
@@ -82,7 +82,7 @@ class TargetSource:
                     wanted=", ".join(self.classes),
                     fix="correct the label, or name the class in the head's `classes` or `ignore`.",
                 )
-        return names
+        return tuple(name for name in self.classes if name in names)
 
     def encode(self, case: Case) -> int | tuple[float, ...] | None:
         """Return the index of the case's class (multi-label: 0 or 1 for each class), or None without a target."""

@@ -1,6 +1,7 @@
 """Tables in text files: CSV and TSV, with the line that each row came from."""
 
 import csv
+import io
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
@@ -96,7 +97,7 @@ def read_table(path: Path, *, delimiter: str | None = None, empty: Collection[st
     if delimiter is None:
         usual = ";" if first_line.count(";") > first_line.count(",") else ","
         delimiter = "\t" if path.suffix.lower() == ".tsv" else usual
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
         columns = tuple(name.strip() for name in next(reader, []))
         rows = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader if any(map(str.strip, cells))]

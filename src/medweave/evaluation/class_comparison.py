@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from medweave.core.errors import DataError
-from medweave.evaluation.statistics import cluster_bootstrap_mean, holm
+from medweave.evaluation.classification import SEPARATOR
+from medweave.evaluation.statistics import cluster_bootstrap_mean, holm, leader
 
 KEYS = ["head", "case_id"]
 COLUMNS = ("case_id", "subject_id", "head", "true_class", "pred_class")
@@ -33,7 +34,7 @@ class ClassComparisonRow:
         only_second_right: Cases that the second run alone answers right.
         p_value: Of McNemar's exact test.
         p_holm: The same, adjusted for all rows of the table.
-        better: Run that is better where `p_holm` is below 0.05, else None.
+        better: Run that is better, over the cases and by the test, where `p_holm` is below 0.05; else None.
         n_cases: Common cases.
     """
 
@@ -64,7 +65,7 @@ def compare_classes(tables: Mapping[str, pd.DataFrame], *, seed: int = 0) -> lis
     """
     (reference, expected), *others = tables.items()
     for name, other in others:
-        differs = (other["true_class"] != expected["true_class"]).to_numpy()
+        differs = ~equal_classes(other["true_class"], expected["true_class"])
         if differs.any():
             truths = [table.loc[differs, "true_class"].iloc[0] for table in (expected, other)]
             raise DataError(
@@ -80,13 +81,19 @@ def compare_classes(tables: Mapping[str, pd.DataFrame], *, seed: int = 0) -> lis
     ]
     adjusted = holm([row.p_value for row in rows])
     return [
-        replace(row, p_holm=p, better=_better(row) if p < SIGNIFICANCE else None)
+        replace(row, p_holm=p, better=row.better if p < SIGNIFICANCE else None)
         for row, p in zip(rows, adjusted, strict=True)
     ]
 
 
-def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_], *, subjects: NDArray[np.str_]) -> float:
-    """Return the two-sided p value of McNemar's (1947) exact test of two classifiers on the same cases.
+def equal_classes(first: "pd.Series[str]", second: "pd.Series[str]") -> NDArray[np.bool_]:
+    """Tell where two columns of classes are the same; the order of several labels is no matter."""
+    labels = [[frozenset(cell.split(SEPARATOR)) for cell in column] for column in (first, second)]
+    return np.array([ours == theirs for ours, theirs in zip(*labels, strict=True)], dtype=np.bool_)
+
+
+def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_], *, subjects: NDArray[np.str_]) -> tuple[float, int]:
+    """Return McNemar's (1947) exact test of two classifiers on the same cases.
 
     Each subject counts for the classifier that answers more of its cases right. With one case a subject that is
     McNemar's test; with several, it is the sign test, which does not take them for independent.
@@ -95,22 +102,24 @@ def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_], *, subjects: ND
         first: Whether the first classifier is right, (cases,).
         second: Whether the second one is.
         subjects: Subject of each case.
+
+    Returns:
+        The two-sided p value, and how many subjects more the second classifier wins than the first.
     """
     _, member = np.unique(subjects, return_inverse=True)
     gains = np.bincount(member, weights=second.astype(float) - first.astype(float))
     wins, losses = int((gains > 0).sum()), int((gains < 0).sum())
-    return float(stats.binomtest(wins, wins + losses).pvalue) if wins + losses else 1.0
+    p_value = float(stats.binomtest(wins, wins + losses).pvalue) if wins + losses else 1.0
+    return p_value, wins - losses
 
 
 def _compare_two(
     head: str, first: str, second: str, tables: Mapping[str, pd.DataFrame], *, seed: int
 ) -> ClassComparisonRow:
-    before, after = (
-        (tables[name]["true_class"] == tables[name]["pred_class"]).to_numpy(dtype=np.bool_) for name in (first, second)
-    )
+    before, after = (equal_classes(tables[name]["true_class"], tables[name]["pred_class"]) for name in (first, second))
     subjects = tables[second]["subject_id"].to_numpy(dtype=str)
     difference = cluster_bootstrap_mean(after.astype(float) - before.astype(float), subjects.tolist(), seed=seed)
-    p_value = mcnemar(before, after, subjects=subjects)
+    p_value, lead = mcnemar(before, after, subjects=subjects)
     return ClassComparisonRow(
         head=head,
         first=first,
@@ -123,10 +132,6 @@ def _compare_two(
         only_second_right=int((after & ~before).sum()),
         p_value=p_value,
         p_holm=p_value,
-        better=None,
+        better=leader(difference.mean, lead, first, second),
         n_cases=len(before),
     )
-
-
-def _better(row: ClassComparisonRow) -> str:
-    return row.second if row.difference > 0 else row.first

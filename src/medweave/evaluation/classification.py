@@ -145,10 +145,12 @@ def classification_report(
     """
     answers = answers_of(cases, classes=classes, multi_label=multi_label)
     truth, predicted = answers.truth, answers.predicted
+    # scikit-learn takes one column of several labels for a vector of two classes, of which this is the second.
+    is_vector = multi_label and len(classes) == 1
     report: dict[str, Any] = scikit_learn_report(
         truth if multi_label else truth.argmax(axis=1),
         predicted if multi_label else predicted.argmax(axis=1),
-        labels=range(len(classes)),
+        labels=[1] if is_vector else range(len(classes)),
         target_names=list(classes),
         output_dict=True,
         zero_division=0,
@@ -258,7 +260,8 @@ def _as_json(interval: Interval) -> dict[str, Any]:
 def _confusion(answers: Answers) -> list[Any]:
     """Return cases by true (row) and answered class (column); if multi-label, such a table of no and yes a class."""
     if answers.multi_label:
-        return list(multilabel_confusion_matrix(answers.truth, answers.predicted).tolist())
+        of_vector = [1] if len(answers.classes) == 1 else None
+        return list(multilabel_confusion_matrix(answers.truth, answers.predicted, labels=of_vector).tolist())
     truth, predicted = answers.truth.argmax(axis=1), answers.predicted.argmax(axis=1)
     return list(confusion_matrix(truth, predicted, labels=range(len(answers.classes))).tolist())
 

@@ -11,7 +11,7 @@ import pandas as pd
 from medweave.core.errors import DataError
 from medweave.evaluation.class_comparison import KEYS as CLASS_KEYS
 from medweave.evaluation.class_comparison import SIGNIFICANCE, ClassComparisonRow, compare_classes
-from medweave.evaluation.statistics import holm, paired_difference
+from medweave.evaluation.statistics import holm, leader, paired_difference
 from medweave.metrics.mask_metric import METRICS
 
 KEYS = ["head", "structure", "case_id"]
@@ -34,7 +34,7 @@ class ComparisonRow:
         ci95: Interval of the difference; None for its ends where there is one subject.
         p_value: Of the Wilcoxon signed-rank test over subjects.
         p_holm: The same, adjusted for all rows of the table.
-        better: Run that is better where `p_holm` is below 0.05, else None.
+        better: Run that is better, over the cases and by the test, where `p_holm` is below 0.05; else None.
         n_cases: Common cases of this structure.
     """
 
@@ -131,7 +131,7 @@ def _compare_scores(common: Mapping[str, pd.DataFrame], metrics: Sequence[str], 
     ]
     adjusted = holm([row["p_value"] for row in rows])
     return [
-        ComparisonRow(**row, p_holm=p_holm, better=_better(row) if p_holm < SIGNIFICANCE else None)
+        ComparisonRow(**row | {"p_holm": p_holm, "better": row["better"] if p_holm < SIGNIFICANCE else None})
         for row, p_holm in zip(rows, adjusted, strict=True)
     ]
 
@@ -160,7 +160,9 @@ def _compare_two(
         subjects = ours["subject_id"].astype(str).tolist()
         for metric in metrics:
             before, after = (table[metric].to_numpy(dtype=np.float64) for table in (ours, theirs))
+            badness = METRICS.get(metric).badness
             result = paired_difference(before, after, subjects=subjects, seed=seed)
+            tested = paired_difference(badness(before), badness(after), subjects=subjects, seed=seed)
             rows.append(
                 {
                     "head": head,
@@ -172,15 +174,9 @@ def _compare_two(
                     "second_mean": float(after.mean()),
                     "difference": result.difference.mean,
                     "ci95": result.difference.ci95,
-                    "p_value": result.p_value,
+                    "p_value": tested.p_value,
+                    "better": leader(tested.difference.mean, tested.lead, second, first),
                     "n_cases": len(before),
                 }
             )
     return rows
-
-
-def _better(row: Mapping[str, Any]) -> str:
-    """Name the run whose mean is better."""
-    means = np.array([row["first_mean"], row["second_mean"]])
-    worst = METRICS.get(row["metric"]).worst_of(means)
-    return str(row["second"] if worst == row["first_mean"] else row["first"])

@@ -50,10 +50,12 @@ class PairedDifference:
     Attributes:
         difference: Mean of second minus first with its interval.
         p_value: Two-sided, of the Wilcoxon signed-rank test over subjects.
+        lead: Sum of the test's signed ranks: above 0 where the subjects speak for larger values of the second.
     """
 
     difference: Interval
     p_value: float
+    lead: float
 
 
 def cluster_bootstrap(
@@ -160,7 +162,22 @@ def paired_difference(
     means = sums / counts
     # Wilcoxon's test is undefined when nothing differs, where the answer is plain.
     p_value = float(stats.wilcoxon(means).pvalue) if means.any() else 1.0
-    return PairedDifference(interval, p_value)
+    ranks = stats.rankdata(np.abs(means))
+    return PairedDifference(interval, p_value, lead=float(np.sign(means) @ ranks))
+
+
+def leader(difference: float, lead: float, first: str, second: str) -> str | None:
+    """Name the method with the larger values, or none where the mean over cases and the test over subjects disagree.
+
+    Args:
+        difference: Mean of second minus first over the cases.
+        lead: Of the second in the test.
+        first: Name of the first method.
+        second: Name of the second method.
+    """
+    if difference * lead <= 0:
+        return None
+    return second if difference > 0 else first
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

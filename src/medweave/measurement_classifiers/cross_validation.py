@@ -47,8 +47,9 @@ class MeasuredCases:
 
     @property
     def fewest_subjects(self) -> int:
-        """Subjects of the class that has the fewest."""
-        return min(len(np.unique(self.subject_ids[self.classes == name])) for name in np.unique(self.classes))
+        """Subjects of the class that has the fewest; 0 without a case."""
+        counts = [len(np.unique(self.subject_ids[self.classes == name])) for name in np.unique(self.classes)]
+        return min(counts, default=0)
 
 
 Fit = Callable[[MeasuredCases], MeasurementClassifier]

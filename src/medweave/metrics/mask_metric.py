@@ -105,10 +105,13 @@ class MaskMetric:
             )
         return value
 
+    def badness(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return numbers that are the larger, the worse the values are."""
+        return {"higher": -values, "lower": values, "nearer_zero": np.abs(values)}[self.better]
+
     def worst_of(self, values: NDArray[np.float64]) -> float:
         """Return the worst of some values."""
-        badness = {"higher": -values, "lower": values, "nearer_zero": np.abs(values)}[self.better]
-        return float(values[np.argmax(badness)])
+        return float(values[np.argmax(self.badness(values))])
 
 
 METRICS: Registry[MaskMetric] = Registry("metric", home="medweave.metrics")

@@ -1,6 +1,7 @@
 """Distances between the surfaces of two masks, in millimetres.
 
-A surface voxel is a mask voxel with a face on the outside of the mask; the border of the image is outside.
+A surface voxel is a mask voxel with a face on the outside of the mask; the border of the image is outside. A volume of
+one slice is measured as the 2D image that it is: across it, every voxel would be surface.
 """
 
 from collections.abc import Sequence
@@ -49,7 +50,11 @@ def surface_distances(
         truth: Not empty, of the same shape.
         spacing_mm: Voxel spacing along each axis.
     """
-    predicted_mm, truth_mm = (_surface_points_mm(mask, spacing_mm=spacing_mm) for mask in (predicted, truth))
+    thin = tuple(axis for axis, size in enumerate(truth.shape) if size == 1)[: truth.ndim - 1]
+    spacing_mm = np.delete(spacing_mm, thin)
+    predicted_mm, truth_mm = (
+        _surface_points_mm(mask.squeeze(thin), spacing_mm=spacing_mm) for mask in (predicted, truth)
+    )
     return SurfaceDistances(
         to_truth_mm=np.asarray(KDTree(truth_mm).query(predicted_mm)[0]),
         to_predicted_mm=np.asarray(KDTree(predicted_mm).query(truth_mm)[0]),
@@ -79,8 +84,8 @@ def normalised_surface_dice(distances: SurfaceDistances, *, tolerance_mm: float)
     return float(np.mean(distances.all_mm <= tolerance_mm + rounding_mm))
 
 
-def _surface_points_mm(mask: NDArray[np.bool_], *, spacing_mm: Sequence[float]) -> NDArray[np.float64]:
+def _surface_points_mm(mask: NDArray[np.bool_], *, spacing_mm: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the positions of the surface voxels, eroding no more than the box that holds the mask."""
     (box,) = ndimage.find_objects(mask.view(np.uint8))
     voxels = np.argwhere(surface_voxels(mask[box])) + [part.start for part in box]
-    return np.asarray(voxels * np.asarray(spacing_mm), dtype=np.float64)
+    return np.asarray(voxels * spacing_mm, dtype=np.float64)

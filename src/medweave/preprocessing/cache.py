@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from medweave.core.errors import DataError, RunError
@@ -17,7 +19,12 @@ from medweave.core.files import why_not_a_folder
 from medweave.preprocessing.readers.dicom import dicom_files
 
 #: Part of every key: raise it when the meaning of a stored array changes.
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
+#: Beside the arrays of a group, the bytes of each file by the array's name: a group of which some are lost is none.
+CONTENTS = "contents.json"
+#: Headers of MetaImage and NRRD may lie in files of their own, and then name the files of the voxels.
+HEADER_SUFFIXES, HEADER_BYTES = (".mhd", ".nrrd"), 2**16
+NAMES_OTHER_FILES = re.compile(rb"^\s*(ElementDataFile\s*=\s*(?!LOCAL)|data ?file\s*:)", re.MULTILINE | re.IGNORECASE)
 
 
 def default_cache_folder() -> Path:
@@ -51,18 +58,23 @@ class ArrayStore:
             try:
                 with file.open("rb") as stream:
                     digest.update(hashlib.file_digest(stream, "sha256").digest())
-            except OSError as error:
+                if _names_other_files(file):
+                    digest.update(sitk.GetArrayFromImage(sitk.ReadImage(str(file))).tobytes())
+            except (OSError, RuntimeError) as error:
                 raise DataError(
-                    "file cannot be read", where=file, got=error.strerror, fix="restore the file or its permissions."
+                    "file cannot be read",
+                    where=file,
+                    got=error.strerror if isinstance(error, OSError) else "no voxels in the files that it names",
+                    fix="restore the file or its permissions.",
                 ) from error
         return digest.hexdigest()
 
     def load(self, key: str) -> dict[str, NDArray[Any]] | None:
-        """Return the arrays of a group, memory-mapped read-only, or None where the store has no such group."""
+        """Return the arrays of a group, memory-mapped read-only, or None where the store has no such group whole."""
         folder = self._folder(key)
-        if not folder.is_dir():
+        if (names := _names_in(folder)) is None:
             return None
-        return {file.stem: np.load(file, mmap_mode="r") for file in sorted(folder.glob("*.npy"))}
+        return {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in names}
 
     def save(self, key: str, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Store a group; of two processes that store one key at a time, one wins and both are right.
@@ -77,13 +89,17 @@ class ArrayStore:
             try:
                 for name, array in arrays.items():
                     np.save(temporary / f"{name}.npy", array)
+                sizes = {name: (temporary / f"{name}.npy").stat().st_size for name in sorted(arrays)}
+                (temporary / CONTENTS).write_text(json.dumps(sizes), encoding="utf-8")
                 temporary.chmod(0o755)  # a store may be shared by several users; mkdtemp's folders are private
+                if folder.is_dir() and _names_in(folder) is None:
+                    shutil.rmtree(folder)
                 if not folder.exists():
                     temporary.rename(folder)
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
         except OSError as error:
-            if folder.is_dir():
+            if _names_in(folder) is not None:
                 return
             raise RunError(
                 "cannot write the preprocessing cache",
@@ -94,3 +110,20 @@ class ArrayStore:
 
     def _folder(self, key: str) -> Path:
         return self.root / key[:2] / key
+
+
+def _names_in(folder: Path) -> list[str] | None:
+    """Return the names of the arrays of a group, or None where it is absent or not whole."""
+    try:
+        sizes: dict[str, int] = json.loads((folder / CONTENTS).read_text(encoding="utf-8"))
+        is_whole = all((folder / f"{name}.npy").stat().st_size == size for name, size in sizes.items())
+    except (OSError, ValueError):
+        return None
+    return list(sizes) if is_whole else None
+
+
+def _names_other_files(file: Path) -> bool:
+    if file.suffix.lower() not in HEADER_SUFFIXES:
+        return False
+    with file.open("rb") as stream:
+        return NAMES_OTHER_FILES.search(stream.read(HEADER_BYTES)) is not None

@@ -21,8 +21,6 @@ from medweave.preprocessing.geometry import (
 from medweave.preprocessing.intensity import IntensityNormalisation
 from medweave.preprocessing.linear_sampling import LinearSampling, sample_linearly
 
-IMAGE_INTERPOLATORS = {"linear": sitk.sitkLinear, "cubic": sitk.sitkBSpline}
-
 
 @dataclass(frozen=True, kw_only=True)
 class ForegroundCrop:
@@ -164,12 +162,15 @@ class Preprocessor:
     def _sample(self, image: sitk.Image, grid: Grid) -> NDArray[np.float32]:
         if Grid.of(image) == grid:
             return to_array(image)
-        # ITK's filter leaves minute values far inside what was zero, which a foreground then is made of as well.
-        asks_for_zeros = self.crop is not None or self.intensity.only_nonzero
-        if self.interpolation == "linear" and not asks_for_zeros:
-            return sample_linearly(image, grid)
-        smoothed = smooth_before_shrinking(image, grid.spacing_mm)
-        return to_array(resample(smoothed, grid, interpolator=IMAGE_INTERPOLATORS[self.interpolation]))
+        if self.interpolation == "linear":
+            sampled = sample_linearly(image, grid)
+        else:
+            smoothed = smooth_before_shrinking(image, grid.spacing_mm)
+            sampled = to_array(resample(smoothed, grid, interpolator=sitk.sitkBSpline))
+        if self.crop is not None or self.intensity.only_nonzero:
+            # Smoothing lets what is bright shine into what was zero, which tells the foreground.
+            sampled[to_array(resample(image, grid, interpolator=sitk.sitkNearestNeighbor)) == 0] = 0
+        return sampled
 
     def _cropped(self, grid: Grid, channels: Sequence[NDArray[np.float32]]) -> Grid:
         if self.crop is not None:

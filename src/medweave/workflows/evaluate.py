@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -35,6 +35,8 @@ logger = get_logger(__name__)
 #: A part of a model's own data; folds are train and val of an ensemble, each case answered by the run that left it out.
 OwnPart: TypeAlias = Literal["val", "test", "folds"]
 EXTERNAL = "external"
+#: What the names of temporary folders begin with.
+WRITING = ".writing-"
 
 
 @dataclass(frozen=True)
@@ -195,9 +197,10 @@ def _part_index(model: Path, split: OwnPart) -> DatasetIndex:
             where=run.split,
             fix="give a data folder with --data, or train with a larger share in data.split.",
         )
-    part = DatasetIndex.load(run.index).subset(case_ids)
+    index = DatasetIndex.load(run.index)
     # Copies of one image count as one subject in every interval, as they did in the split.
-    return replace(part, cases=as_one_subject(part.cases, Audit.load(run.audit).duplicate_groups))
+    cases = as_one_subject(index.cases, Audit.load(run.audit).duplicate_groups)
+    return replace(index, cases=cases).subset(case_ids)
 
 
 def _external_index(model: Path, data: Path, *, layout: str | None) -> DatasetIndex:
@@ -250,39 +253,68 @@ def _facts(model: Path, index: DatasetIndex, part: str) -> dict[str, object]:
 
 @contextmanager
 def _replacing(folder: Path) -> Iterator[Path]:
-    """Yield a new folder beside `folder` that takes its place when the block ends well.
+    """Yield a new folder inside `folder` whose content takes the place of what `folder` holds when the block ends well.
+
+    `folder` itself stays: it may be a link, or where a disk is mounted.
 
     Raises:
         RunError: `folder` holds something that is no evaluation, or cannot be written.
     """
-    if folder.is_dir() and not EvaluationFolder(folder).summary.is_file() and any(folder.iterdir()):
+    if folder.is_dir() and not EvaluationFolder(folder).summary.is_file() and any(_content(folder)):
         raise RunError(
             "the output folder holds something that is no evaluation",
             where=folder,
             fix="choose a new folder or empty this one.",
         )
-    try:
+    existed = folder.is_dir()
+    with _explained(folder):
         if folder.is_file():
             raise NotADirectoryError
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder.parent))
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = _temporary(folder)
+    try:
+        yield temporary
+        with _explained(folder):
+            _swap(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if not existed:
+            with suppress(OSError):  # it holds the evaluation
+                folder.rmdir()
+
+
+def _swap(new: Path, folder: Path) -> None:
+    """Move the content of `new` into `folder` in the place of its own, which comes back if that fails."""
+    old = _temporary(folder)
+    try:
+        for path in [*_content(folder)]:
+            path.rename(old / path.name)
+        for path in [*new.iterdir()]:
+            path.rename(folder / path.name)
+    except OSError:
+        for path in [*_content(folder)]:
+            path.rename(new / path.name)
+        for path in [*old.iterdir()]:
+            path.rename(folder / path.name)
+        raise
+    finally:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _temporary(folder: Path) -> Path:
+    return Path(tempfile.mkdtemp(prefix=WRITING, dir=folder))
+
+
+def _content(folder: Path) -> Iterator[Path]:
+    """Yield what a folder holds, but for what is being written."""
+    return (path for path in folder.iterdir() if not path.name.startswith(WRITING))
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise RunError(
             "cannot write", where=folder, got=why_not_a_folder(error), fix="choose a writable folder."
         ) from error
-    try:
-        yield temporary
-        temporary.chmod(0o755)
-        _swap(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _swap(new: Path, folder: Path) -> None:
-    if not folder.exists():
-        new.rename(folder)
-        return
-    old = new.with_name(f"{new.name}-old")
-    folder.rename(old)
-    new.rename(folder)
-    shutil.rmtree(old)

@@ -103,7 +103,7 @@ def _draw(requested: Recipe, data: ExaminedData, split: Split, *, n_folds: int) 
         n_folds=n_folds,
         seed=requested.data.split.seed,
         stratify_by=build_study_source(without_auto_spacing(requested)).first_target,
-        linked_cases=data.audit.duplicate_groups,
+        linked_cases=data.linked_cases,
     )
     return {f"fold_{number}": of_fold for number, of_fold in enumerate(folds, start=1)}
 

@@ -25,7 +25,7 @@ from medweave.data.facts import CaseFacts
 from medweave.data.fingerprint import Fingerprint
 from medweave.data.index import DatasetIndex
 from medweave.data.preparation import PreparedCase, prepare
-from medweave.data.split import Split, draw_split
+from medweave.data.split import Split, draw_split, linked_through_all
 from medweave.preprocessing.cache import ArrayStore, default_cache_folder
 from medweave.recipes.loader import dump_recipe, load_recipe, recipe_hash
 from medweave.recipes.schema import Recipe
@@ -85,6 +85,11 @@ class ExaminedData:
     def audit(self) -> Audit:
         """What is wrong, and which cases are copies."""
         return audit_index(self.index, self.facts)
+
+    @cached_property
+    def linked_cases(self) -> list[list[str]]:
+        """Groups of case ids that stay together: of one subject, and copies."""
+        return linked_through_all(self.index.cases, self.audit.duplicate_groups)
 
     @cached_property
     def content_hash(self) -> str:
@@ -175,7 +180,7 @@ def draw_study_split(requested: Recipe, data: ExaminedData) -> Split:
         shares={"train": shares.train, "val": shares.val, "test": shares.test},
         seed=shares.seed,
         stratify_by=source.first_target,
-        linked_cases=data.audit.duplicate_groups,
+        linked_cases=data.linked_cases,
     )
 
 

@@ -24,7 +24,7 @@ from medweave.core.allocation import keep_freed_memory
 from medweave.core.files import new_output_folder, write_json, write_text
 from medweave.core.logging import log_to_file
 from medweave.data.audit import Audit
-from medweave.data.split import Part
+from medweave.data.split import Part, linked_through_all
 from medweave.inference.backends.torch import avoid_faulty_amx_kernels, to_channels_last
 from medweave.inference.predictor import Predictor
 from medweave.inference.run_model import build_predictor, load_run
@@ -209,9 +209,9 @@ def _measure(
     parts = {part: [study.cases[case_id] for case_id in study.split.part(part)] for part in ("train", "val")}
     on_case = counter("measuring", sum(len(cases) for cases in parts.values()), on_progress)
     measured = measure_cases(best, parts, on_case=on_case)
-    duplicates = Audit.load(folder.audit).duplicate_groups
+    linked_cases = linked_through_all(study.index.cases, Audit.load(folder.audit).duplicate_groups)
     return fit_measurement_classifiers(
-        study.recipe, best, measured, folder, parts=classifier_parts, linked_cases=duplicates
+        study.recipe, best, measured, folder, parts=classifier_parts, linked_cases=linked_cases
     )
 
 

@@ -112,7 +112,7 @@ def _fit_measurement_classifiers(folds: Folds, folder: RunFolder) -> dict[str, d
         measured,
         folder,
         parts=("val",),
-        linked_cases=folds.data.audit.duplicate_groups,
+        linked_cases=folds.data.linked_cases,
     )
 
 

@@ -118,3 +118,12 @@ def test_two_cases_of_one_name_are_refused(tmp_path: Path) -> None:
     touch(tmp_path, "x/a.nii", "y/a.nii.gz")
     with pytest.raises(UsageError, match=r"two inputs would write files of one name: got .*a\.nii and .*a\.nii\.gz"):
         cases(tmp_path / "x", tmp_path / "y", model=source("mri"))
+
+
+def test_a_link_has_the_name_that_it_was_given_and_a_point_that_of_its_folder(tmp_path: Path, monkeypatch) -> None:
+    touch(tmp_path, "store/5d4140.nii.gz", "patient/mri.nii.gz", "patient/deep/1.dcm")
+    (tmp_path / "sub-01.nii.gz").symlink_to(tmp_path / "store/5d4140.nii.gz")
+    assert list(cases(tmp_path / "sub-01.nii.gz", model=source("mri"))) == ["sub-01"]
+    (tmp_path / "patient/deep/1.dcm").write_bytes(b"\0" * 128 + b"DICM")
+    monkeypatch.chdir(tmp_path / "patient/deep")
+    assert list(cases(Path(), model=source("mri"))) == ["deep"]

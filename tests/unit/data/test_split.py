@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from medweave.core.errors import DataError
 from medweave.core.files import write_json
 from medweave.data.case import Case
-from medweave.data.split import PARTS, Split, as_one_subject, draw_split
+from medweave.data.split import PARTS, Split, as_one_subject, draw_split, linked_through_all
 
 SHARES = {"train": 0.7, "val": 0.15, "test": 0.15}
 
@@ -182,3 +182,19 @@ def test_copies_become_one_subject_and_others_keep_theirs() -> None:
         ("c2", "s2"),
         ("c3", "s1"),
     ]
+
+
+def test_copies_and_subjects_are_linked_also_through_cases_that_are_not_divided() -> None:
+    cases = [
+        *cases_of([f"s{number}" for number in range(20)]),
+        Case("a", "s1", {}),
+        Case("u", "s1", {}),
+        Case("b", "x", {}),
+    ]
+    linked = linked_through_all(cases, [["u", "b"]])
+    assert ["a", "b", "case_001", "u"] in linked
+    labelled = [case for case in cases if case.case_id != "u"]
+    for seed in range(20):
+        split = draw_split(labelled, shares=SHARES, seed=seed, linked_cases=linked)
+        sides = [{"a", "b"} & {*split.part(part)} for part in PARTS]
+        assert sorted(map(len, sides)) == [0, 0, 2]

@@ -137,6 +137,7 @@ def test_a_class_is_its_place_and_an_ignored_one_is_none(written, encoded) -> No
     [("oedema", (1, 0)), ("nodule|oedema", (1, 1)), ("", (0, 0)), ("oedema|unread", None)],
 )
 def test_several_labels_are_a_yes_or_no_for_each(written, encoded) -> None:
+    assert SIGNS.names(of_class(signs="nodule|oedema")) == ("oedema", "nodule")
     assert SIGNS.encode(of_class(signs=written)) == encoded
 
 

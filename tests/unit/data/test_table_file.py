@@ -68,3 +68,8 @@ def test_value_is_a_cell_or_a_filled_template() -> None:
 def test_columns_of_a_template_are_those_in_braces() -> None:
     assert columns_of("{id}/{image.t1}.nii") == ["id", "image.t1"]
     assert columns_of("id") == ["id"]
+
+
+def test_a_cell_may_hold_what_ends_a_line_elsewhere(tmp_path: Path) -> None:
+    table = read_table(write(tmp_path / "a.csv", 'case,note\na,one\u2028two\x0cthree\x85four\nb,"five\nsix"\n'))
+    assert [row.value("note") for row in table.rows] == ["one\u2028two\x0cthree\x85four", "five\nsix"]

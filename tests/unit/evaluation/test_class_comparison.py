@@ -57,13 +57,14 @@ def test_the_test_is_mcnemars_exact_one_where_every_case_is_a_subject(gained, lo
     second = np.array([False] * lost + [True] * gained + [True] * 5)
     # twice the binomial tail of the smaller of the two disagreements
     expected = min(1.0, 2 * stats.binom.cdf(min(gained, lost), gained + lost, 0.5))
-    assert mcnemar(first, second, subjects=np.arange(len(first)).astype(str)) == pytest.approx(expected)
+    p_value, lead = mcnemar(first, second, subjects=np.arange(len(first)).astype(str))
+    assert (p_value, lead) == (pytest.approx(expected), gained - lost)
 
 
 def test_many_images_of_a_subject_count_once():
     first, second = np.zeros(30, dtype=bool), np.ones(30, dtype=bool)
     subjects = np.repeat(list("abc"), 10)
-    assert mcnemar(first, second, subjects=subjects) == pytest.approx(2 / 2**3)
+    assert mcnemar(first, second, subjects=subjects) == (pytest.approx(2 / 2**3), 3)
     row = compare_classes({"x": _table(first, subjects=list(subjects)), "y": _table(second, subjects=list(subjects))})[
         0
     ]
@@ -79,3 +80,19 @@ def test_runs_judged_against_different_truths_are_refused():
 def test_nothing_in_common_is_an_empty_comparison():
     empty = _table([]).astype(str)
     assert compare_classes({"a": empty, "b": empty}) == []
+
+
+def test_the_order_of_several_labels_is_no_matter():
+    first, second = _table(_right()), _table(_right())
+    first["true_class"], second["true_class"] = "b|a", "a|b"
+    first["pred_class"] = second["pred_class"] = "a|b"
+    (row,) = compare_classes({"old": first, "new": second})
+    assert (row.first_accuracy, row.second_accuracy) == (1, 1)
+
+
+def test_no_run_is_named_where_many_cases_of_one_subject_outweigh_the_subjects():
+    subjects = [*"abcdefgh", *["i"] * 20]
+    first, second = [True] * 8 + [False] * 20, [False] * 8 + [True] * 20
+    (row,) = compare_classes({"one": _table(first, subjects=subjects), "two": _table(second, subjects=subjects)})
+    assert row.difference > 0
+    assert (row.p_holm, row.better) == (pytest.approx(20 / 2**9), None)

@@ -270,3 +270,16 @@ def test_a_thousand_cases_of_seven_classes_are_judged_in_a_moment():
     _summary(cases, classes=names)
     # 0.8 s on one core of a laptop; the bound only catches a loop over the resamples.
     assert time.process_time() - started < 5
+
+
+def test_a_head_of_one_label_that_may_be_absent_counts_that_label():
+    cases = [
+        ClassifiedCase(
+            str(number), str(number), "sign", ("d",) if number < 3 else (), {"d": 0.9 if number < 2 else 0.1}
+        )
+        for number in range(9)
+    ]
+    summary = _summary(cases, classes=("d",), multi_label=True)
+    assert summary["confusion_matrix"] == [[[6, 0], [1, 2]]]
+    report = classification_report(cases, classes=("d",), multi_label=True)
+    assert report["d"] == pytest.approx({"precision": 1, "recall": 2 / 3, "f1-score": 0.8, "support": 3})

@@ -115,3 +115,18 @@ def test_runs_that_segment_nothing_are_compared_by_their_classes_alone(dice):
     nothing = _table(dice).iloc[:0]
     comparison = compare_both({"a": nothing, "b": nothing}, {"a": _answers(), "b": _answers(CASES[:3])})
     assert (len(comparison.rows), len(comparison.class_rows), comparison.n_common_cases) == (0, 1, 12)
+
+
+def test_no_run_is_named_where_many_cases_of_one_subject_outweigh_the_subjects():
+    cases = [f"case_{number:02}" for number in range(50)]
+    subjects = [*(f"subject_{number}" for number in range(20)), *["last"] * 30]
+    old, new = np.full(50, 0.7), np.full(50, 0.7)
+    old[:20] += np.linspace(0.01, 0.02, 20)
+    new[20:] += 0.1
+    tables = {name: _table(dice, cases=cases) for name, dice in (("old", old), ("new", new))}
+    for table in tables.values():
+        table["subject_id"] = subjects * 2
+    row = compare(tables, metrics=["dice"]).rows[0]
+    assert row.difference > 0
+    assert row.p_holm < 0.01
+    assert row.better is None

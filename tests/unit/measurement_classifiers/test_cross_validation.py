@@ -93,3 +93,7 @@ def test_a_class_that_a_classifier_does_not_know_has_probability_zero(measured_c
     found = cross_validate(measured_cases, of_two, seeds=(0,))[0]
     assert found[:, 1].tolist() == [0.0] * 36
     assert math.isclose(found[0].sum(), 1.0)
+
+
+def test_without_a_case_no_class_has_a_subject():
+    assert MeasuredCases.of([], classes=[], subject_ids=[]).fewest_subjects == 0

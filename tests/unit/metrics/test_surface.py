@@ -60,6 +60,17 @@ def test_single_voxels_lie_their_distance_in_millimetres_apart():
     assert normalised_surface_dice(distances, tolerance_mm=8.6) == 1.0
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_volume_of_one_slice_is_measured_as_its_image(axis):
+    rng = np.random.default_rng(axis)
+    predicted, truth = ndimage.gaussian_filter(rng.normal(size=(2, 30, 40)), (0, 3, 3)) > 0.03
+    flat = surface_distances(predicted, truth, spacing_mm=(0.7, 1.5))
+    slab = surface_distances(
+        np.expand_dims(predicted, axis), np.expand_dims(truth, axis), spacing_mm=np.insert([0.7, 1.5], axis, 10.0)
+    )
+    np.testing.assert_array_equal(slab.all_mm, flat.all_mm)
+
+
 def test_the_image_border_is_outside_of_a_mask():
     assert surface_voxels(np.ones((4, 4), dtype=bool)).sum() == 12
     cube = np.zeros((7, 7, 7), dtype=bool)

@@ -146,3 +146,36 @@ def test_default_folder_follows_the_environment(monkeypatch, tmp_path) -> None:
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert default_cache_folder() == tmp_path / ".cache" / "medweave"
+
+
+def _write_detached(folder: Path, suffix: str, value: int) -> Path:
+    """Write an image whose voxels lie beside its header."""
+    folder.mkdir(exist_ok=True)
+    voxels = np.full(24, value, np.uint8).tobytes()
+    (folder / "voxels.raw").write_bytes(voxels)
+    header = {
+        ".mhd": "NDims = 3\nDimSize = 4 3 2\nElementType = MET_UCHAR\nElementDataFile = voxels.raw\n",
+        ".nrrd": "NRRD0004\ntype: uchar\ndimension: 3\nsizes: 4 3 2\nencoding: raw\ndata file: voxels.raw\n",
+    }[suffix]
+    (folder / f"image{suffix}").write_text(header)
+    return folder / f"image{suffix}"
+
+
+@pytest.mark.parametrize("suffix", [".mhd", ".nrrd"])
+def test_key_is_of_the_voxels_also_where_they_lie_beside_the_header(store, tmp_path, suffix) -> None:
+    first, second = (_write_detached(tmp_path / name, suffix, value) for name, value in (("a", 1), ("b", 2)))
+    assert first.read_bytes() == second.read_bytes()
+    assert store.key({}, [first]) != store.key({}, [second])
+    assert store.key({}, [first]) == store.key({}, [_write_detached(tmp_path / "c", suffix, 1)])
+    (tmp_path / "a/voxels.raw").unlink()
+    with pytest.raises(DataError, match=r"file cannot be read .*got no voxels in the files that it names"):
+        store.key({}, [first])
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda file: file.write_bytes(file.read_bytes()[:-1])])
+def test_a_group_that_lost_a_part_is_absent_and_is_stored_again(store, damage) -> None:
+    store.save("abc", ARRAYS)
+    damage(next(store.root.rglob("labels.heart.npy")))
+    assert store.load("abc") is None
+    store.save("abc", ARRAYS)
+    np.testing.assert_array_equal(store.load("abc")["labels.heart"], ARRAYS["labels.heart"])

@@ -300,3 +300,18 @@ def test_2d_image_is_resampled_and_comes_back() -> None:
 def test_json_round_trip(preprocessor) -> None:
     again = Preprocessor.from_json(json.loads(json.dumps(preprocessor.to_json())))
     assert again == preprocessor
+
+
+@pytest.mark.parametrize("interpolation", ["linear", "cubic"])
+def test_what_was_zero_is_no_foreground_at_a_coarser_spacing(interpolation) -> None:
+    array = np.zeros((40, 40, 20), np.float32)
+    array[10:30, 10:30, 6:14] = np.random.default_rng(0).normal(100, 10, (20, 20, 8))
+    image = to_image(array, Grid(array.shape, (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), IDENTITY))
+    settings = {"spacing_mm": (2.0, 2.0, 2.0), "interpolation": interpolation}
+    cropped = Preprocessor(**settings, crop=ForegroundCrop(), intensity=RAW)([image]).image
+    assert cropped.shape == (1, 10, 10, 4)
+    zscore = IntensityNormalisation(method="zscore", only_nonzero=True)
+    normalised = Preprocessor(**settings, intensity=zscore)([image]).image[0]
+    inside = normalised[5:15, 5:15, 3:7]
+    assert abs(inside.mean()) < 1e-5
+    assert inside.std() == pytest.approx(1, abs=1e-5)

@@ -1,5 +1,6 @@
 import json
 import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -93,6 +94,37 @@ def test_evaluating_again_replaces_the_folder(model):
     assert not (second / "stale.txt").exists()
     assert not (second / "predictions").exists()
     assert [path.name for path in second.parent.iterdir()] == ["val"]
+
+
+def test_an_empty_folder_stays_the_folder_that_it_is(model, tmp_path, monkeypatch):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "disk")
+    monkeypatch.chdir(tmp_path / "disk")
+    for output in (Path(), tmp_path / "link"):
+        assert evaluate.run(model, split="val", output=output, save_predictions=False).folder == output
+        assert (tmp_path / "disk/report.html").is_file()
+        assert [path.name for path in (tmp_path / "disk").glob(".*")] == []
+    assert (tmp_path / "link").is_symlink()
+
+
+def test_an_evaluation_that_cannot_take_its_place_leaves_the_old_one(model, monkeypatch):
+    folder = evaluate.run(model, split="val").folder
+    before = sorted(path.name for path in folder.iterdir())
+    (folder / "report.html").write_text("the old one")
+    rename = Path.rename
+
+    def fail_once(path, target):
+        if path.parent.name.startswith(".writing-") and path.name == "report.html" and not failed:
+            failed.append(path)
+            raise OSError(28, "No space left on device")
+        return rename(path, target)
+
+    failed = []
+    monkeypatch.setattr(Path, "rename", fail_once)
+    with pytest.raises(RunError, match=r"cannot write .*No space left"):
+        evaluate.run(model, split="val")
+    assert (folder / "report.html").read_text() == "the old one"
+    assert sorted(path.name for path in folder.iterdir()) == before
 
 
 def test_a_failure_leaves_the_old_evaluation_and_no_rest(model, monkeypatch):

@@ -85,11 +85,16 @@ class ImageFoldersLayout:
         """List the images as cases, each called by its file without the suffix."""
         classes = self._classes(root)
         rows = self._read_metadata(root)
-        repeated = Counter(path.stem for found in classes for path in found.images)
+        images = [(path, found) for found in classes for path in found.images]
+        stems, names = (Counter(getattr(path, part) for path, _ in images) for part in ("stem", "name"))
         cases = [
-            self._case(path, found, root=root, rows=rows, is_unique=repeated[path.stem] == 1)
-            for found in classes
-            for path in found.images
+            self._case(
+                path,
+                found,
+                row=None if rows is None else self._row(path, root, rows, is_unique=names[path.name] == 1),
+                is_unique=stems[path.stem] == 1,
+            )
+            for path, found in images
         ]
         return DatasetIndex(
             name=root.name,
@@ -130,9 +135,20 @@ class ImageFoldersLayout:
                 )
         return classes
 
-    def _case(
-        self, path: Path, found: _ClassFolder, *, root: Path, rows: Mapping[str, Row] | None, is_unique: bool
-    ) -> Case:
+    def _row(self, path: Path, root: Path, rows: Mapping[str, Row], *, is_unique: bool) -> Row:
+        """Return an image's row of the metadata; a name alone tells it where no other class has one of this name."""
+        relative = path.relative_to(root).as_posix()
+        row = rows.get(relative) or (rows.get(path.name) if is_unique else None)
+        if row is None:
+            raise DataError(
+                "an image has no row in the metadata",
+                where=root / self.metadata,
+                got=f"no {self.file_column} {relative}",
+                fix="add the row, so that it is known whose image it is.",
+            )
+        return row
+
+    def _case(self, path: Path, found: _ClassFolder, *, row: Row | None, is_unique: bool) -> Case:
         masks = found.masks.get(path.stem, ())
         if len(masks) > 1:
             raise DataError(
@@ -142,15 +158,6 @@ class ImageFoldersLayout:
                 fix="remove the wrong one.",
             )
         case_id = path.stem if is_unique else f"{found.name}_{path.stem}"
-        relative = path.relative_to(root).as_posix()
-        row = rows.get(relative) or rows.get(path.name) if rows is not None else None
-        if rows is not None and row is None:
-            raise DataError(
-                "an image has no row in the metadata",
-                where=root / self.metadata,
-                got=f"no {self.file_column} {relative}",
-                fix="add the row, so that it is known whose image it is.",
-            )
         return Case(
             case_id=case_id,
             subject_id=self._subject(path, row) or case_id,

@@ -251,8 +251,15 @@ def _present_files(row: Row, expressions: Mapping[str, str], table: TableFile) -
     for name, expression in expressions.items():
         written = row.value(expression)
         path = Path(os.path.normpath(table.path.parent / written))
-        if written and (path.is_file() or is_dicom_series(path)):
+        if written and _is_image(path):
             yield name, path
+
+
+def _is_image(path: Path) -> bool:
+    try:
+        return path.is_file() or is_dicom_series(path)
+    except OSError:  # a text that is too long for a name
+        return False
 
 
 def _refuse_vain_templates(plan: _Plan, cases: list[Case], table: TableFile) -> None:

@@ -11,6 +11,7 @@ import streamlit as st
 
 from medweave.core.errors import DataError
 from medweave.core.files import read_json
+from medweave.evaluation.class_comparison import equal_classes
 from medweave.figures.confusion import confusion_figure
 from medweave.figures.page import figure_png
 from medweave.runs.ensemble import Ensemble
@@ -121,14 +122,14 @@ def _show_classes(of_head: dict[str, Any]) -> None:
     for name in ("accuracy", "balanced_accuracy", "macro_f1", "roc_auc"):
         if of_head.get(name):
             left.metric(name.replace("_", " "), _interval(of_head[name]))
-    if of_head.get("confusion_matrix"):
+    if of_head.get("confusion_matrix") and not of_head["multi_label"]:
         figure = confusion_figure(np.array(of_head["confusion_matrix"]), classes=of_head["classes"])
         right.image(figure_png(figure), width="stretch")
 
 
 def _show_errors(folder: EvaluationFolder, head: str) -> None:
     answers = _table(folder.classification(head)).fillna("")  # several labels may be none
-    wrong = answers[answers["true_class"] != answers["pred_class"]]
+    wrong = answers[~equal_classes(answers["true_class"], answers["pred_class"])]
     sureness = wrong.filter(like="prob_").max(axis=1)
     st.subheader("Worst cases")
     st.dataframe(wrong.loc[sureness.sort_values(ascending=False).index].head(N_WORST), hide_index=True)

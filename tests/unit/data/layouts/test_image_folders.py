@@ -149,3 +149,11 @@ def test_real_chest_xrays_have_classes_subjects_and_masks(shared_data: Path) -> 
     assert len({case.subject_id for case in index.cases}) == 701
     assert sum(bool(case.label_maps) for case in index.cases) == 875
     assert sum(case.targets["class"] == "COVID-19" for case in index.cases) == 144
+
+
+def test_a_name_that_two_classes_have_does_not_tell_an_image(tmp_path: Path) -> None:
+    metadata(study(tmp_path, "A/1.png", "B/1.png", "B/2.png"), "1.png,A,7,web", "2.png,B,8,web")
+    with pytest.raises(DataError, match=r"no row in the metadata .*got no file A/1\.png"):
+        ImageFoldersLayout().scan(tmp_path)
+    metadata(tmp_path, "A/1.png,A,7,web", "B/1.png,B,9,web", "2.png,B,8,web")
+    assert [case.subject_id for case in ImageFoldersLayout().scan(tmp_path).cases] == ["8", "7", "9"]

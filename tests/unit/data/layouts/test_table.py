@@ -101,6 +101,12 @@ def test_other_cells_that_name_absent_files_are_counted(tmp_path: Path) -> None:
         TableLayout().scan(tmp_path)
 
 
+def test_a_text_that_is_too_long_for_a_name_is_an_absent_file(tmp_path: Path) -> None:
+    study(tmp_path, f"a,{'x' * 300}", columns="case_id,image.x")
+    with pytest.raises(DataError, match=r"names a file that is absent .*got x{300}"):
+        TableLayout().scan(tmp_path)
+
+
 def test_words_for_empty_cells_can_be_named(tmp_path: Path) -> None:
     study(tmp_path, "a,a.nii,NA", "b,-,high", columns="case_id,image.x,target.grade", files=("a.nii",))
     first, second = TableLayout(empty=("NA", "-")).scan(tmp_path).cases

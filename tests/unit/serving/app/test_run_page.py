@@ -1,3 +1,4 @@
+import json
 import shutil
 
 from medweave.runs.ensemble import Ensemble
@@ -64,3 +65,16 @@ def test_a_damaged_table_is_named(open_page, browsed_run, tmp_path):
     (run / "metrics.csv").write_text("")
     app = open_page(show_runs, [run])
     assert "a table of the run cannot be read" in app.exception[0].message
+
+
+def test_a_head_of_several_labels_has_no_matrix_and_its_labels_no_order(open_page, browsed_run, tmp_path):
+    run = shutil.copytree(browsed_run, tmp_path / "run")
+    folder = run / "evaluation/test"
+    summary = json.loads((folder / "summary.json").read_text())
+    summary["heads"]["side"] |= {"multi_label": True, "confusion_matrix": [[[3, 1], [0, 4]], [[3, 1], [0, 4]]]}
+    (folder / "summary.json").write_text(json.dumps(summary))
+    table = folder / "classification_side.csv"
+    table.write_text(f"{table.read_text()}d,d,right|left,left|right,0.9,0.9\n")
+    app = open_page(show_runs, [run])
+    assert not app.exception
+    assert app.dataframe[1].value["case_id"].tolist() == ["b"]
