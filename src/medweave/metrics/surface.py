@@ -51,9 +51,9 @@ def surface_distances(
         spacing_mm: Voxel spacing along each axis.
     """
     thin = tuple(axis for axis, size in enumerate(truth.shape) if size == 1)[: truth.ndim - 1]
-    spacing_mm = np.delete(spacing_mm, thin)
+    steps_mm = np.delete(np.asarray(spacing_mm, dtype=np.float64), thin)
     predicted_mm, truth_mm = (
-        _surface_points_mm(mask.squeeze(thin), spacing_mm=spacing_mm) for mask in (predicted, truth)
+        _surface_points_mm(mask.squeeze(thin), spacing_mm=steps_mm) for mask in (predicted, truth)
     )
     return SurfaceDistances(
         to_truth_mm=np.asarray(KDTree(truth_mm).query(predicted_mm)[0]),
