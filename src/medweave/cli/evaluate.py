@@ -54,7 +54,8 @@ def evaluate(
     shortcut_control: Annotated[
         bool,
         typer.Option(
-            "--shortcut-control", help="Also classify with the masked region blacked out, and with all but it."
+            "--shortcut-control",
+            help="Also classify with the masked region filled with the image's mean, and with all but it.",
         ),
     ] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print summary.json and nothing else.")] = False,

@@ -53,7 +53,8 @@ def train(
 
 def _lines(summary: Mapping[str, Any]) -> list[str]:
     best, epochs = f"{summary['monitor']} {summary['best_value']:.4f}", summary["epochs"]
-    return [f"best {best} in epoch {summary['best_epoch']} of {epochs}", *measurement_lines(summary)]
+    ended = "" if summary["ended"].startswith("all ") else f"; it ended, {summary['ended']}"
+    return [f"best {best} in epoch {summary['best_epoch']} of {epochs}{ended}", *measurement_lines(summary)]
 
 
 def _fold_lines(summary: Mapping[str, Any]) -> list[str]:

@@ -1,6 +1,6 @@
 """The control for shortcuts: does a classifier look where the disease is, or elsewhere?
 
-A classifier of chest X-rays that still tells the classes with the lungs blacked out has learnt the hospitals (Maguolo
+A classifier of chest X-rays that still tells the classes without the lungs has learnt the hospitals (Maguolo
 and Nanni, Information Fusion 2021;76:1; DeGrave, Janizek and Lee, Nature Machine Intelligence 2021;3:610).
 """
 
@@ -140,4 +140,4 @@ def _meaning(removed: Mapping[str, Any], most_frequent: float) -> str:
         verdict = "not clearly more than guessing. These cases show no shortcut outside the region"
     else:
         verdict = "too few cases to tell that from guessing"
-    return f"With the masked region blacked out, {found}: {verdict}."
+    return f"Without the masked region, {found}: {verdict}."

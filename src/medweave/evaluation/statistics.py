@@ -1,7 +1,7 @@
 """Intervals and tests that know that two cases of one subject are not independent."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -24,8 +24,8 @@ class Interval:
 
     Attributes:
         mean: Over the cases; NaN where the statistic is undefined.
-        low: Lower end; None where there are fewer than two subjects, which show no spread, or where the statistic is
-            undefined in nearly all resamples.
+        low: Lower end; None where there are fewer than two subjects, which show no spread, where all resamples have one
+            mean, or where the statistic is undefined in nearly all of them.
         high: Upper end, or None.
         n: Cases.
         undefined_resamples: Resamples that the interval leaves out because the statistic is undefined in them.
@@ -125,7 +125,9 @@ def cluster_bootstrap_mean(
         seed=seed,
         confidence=confidence,
     )
-    return found["mean"]
+    mean = found["mean"]
+    # A mean that is the same in every resample does not say how sure it is.
+    return replace(mean, low=None, high=None) if mean.low == mean.high else mean
 
 
 def expanded_tail(n: int, *, confidence: float) -> float:

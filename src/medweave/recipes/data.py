@@ -123,7 +123,7 @@ class Split(Section):
     train: Annotated[float, Field(gt=0, lt=1)] = 0.7
     """Share for training."""
     val: Annotated[float, Field(gt=0, lt=1)] = 0.15
-    """Share for selection: early stopping, best epoch, thresholds."""
+    """Share for selection: early stopping, best epoch, temperatures."""
     test: Annotated[float, Field(ge=0, lt=1)] = 0.15
     """Share touched by `medweave evaluate` alone."""
     seed: Annotated[int, Field(ge=0)] = 42

@@ -47,6 +47,7 @@ def summarise_training(
         "best_value": outcome.best_value,
         "best_epoch": outcome.best_epoch,
         "epochs": outcome.epochs,
+        "ended": outcome.ended,
         "seconds": round(seconds, 1),
         "at_best_epoch": _losses_and_scores(best),
         "last_epoch": _losses_and_scores(outcome.history[-1]),
@@ -68,7 +69,8 @@ def summary_markdown(summary: Mapping[str, Any]) -> str:
     return f"""# {summary["recipe"]}
 
 **Best {summary["monitor"]}: {summary["best_value"]:.4f}** in epoch {summary["best_epoch"]} of {summary["epochs"]},
-after {summary["seconds"] / 60:.1f} minutes in all. {cases["train"]} cases for training, {cases["val"]} for validation,
+after {summary["seconds"] / 60:.1f} minutes in all; {summary["ended"]}.
+{cases["train"]} cases for training, {cases["val"]} for validation,
 {cases["test"]} for test. {summary["parameters"]:,} parameters, {summary["precision"]}, seed {summary["seed"]}.
 
 | at the best epoch | |

@@ -82,12 +82,14 @@ class Outcome:
         best_epoch: Epoch of the best validation, from 1.
         best_value: Its monitored value.
         history: Logged values of each epoch.
+        ended: Why it ended there.
     """
 
     epochs: int
     best_epoch: int
     best_value: float
     history: list[dict[str, float]]
+    ended: str
 
 
 class _LastEpochIsValidated(Callback):
@@ -141,7 +143,21 @@ def fit(
             where=run.path,
             fix="raise training.max_time, validate more often, or lower optimizer.lr.",
         )
-    return Outcome(trainer.current_epoch, checkpoints.best_epoch + 1, checkpoints.best_value, metrics.history)
+    return Outcome(
+        epochs=trainer.current_epoch,
+        best_epoch=checkpoints.best_epoch + 1,
+        best_value=checkpoints.best_value,
+        history=metrics.history,
+        ended=_why_ended(trainer, settings),
+    )
+
+
+def _why_ended(trainer: pl.Trainer, settings: LoopSettings) -> str:
+    if any(isinstance(callback, EarlyStopping) and callback.stopped_epoch for callback in trainer.callbacks):  # type: ignore[attr-defined]
+        return f"no better {settings.monitor} in {settings.patience} validations"
+    if trainer.current_epoch < settings.max_epochs:
+        return f"training.max_time, {settings.max_time}, was over"
+    return f"all {settings.max_epochs} epochs were done"
 
 
 def _build_trainer(settings: LoopSettings, run: RunFolder, *, callbacks: Sequence[Callback]) -> pl.Trainer:

@@ -13,6 +13,7 @@ SUMMARY = {
     "best_value": 0.91234,
     "best_epoch": 7,
     "epochs": 9,
+    "ended": "no better val/score in 2 validations",
     "seconds": 90.0,
     "measurement_classifiers": {},
 }
@@ -49,7 +50,7 @@ def test_arguments_reach_the_workflow_and_the_next_step_is_named(calls):
     }
     assert calls == [("heart", expected)]
     assert result.stdout.splitlines() == [
-        "best val/score 0.9123 in epoch 7 of 9",
+        "best val/score 0.9123 in epoch 7 of 9; it ended, no better val/score in 2 validations",
         "1.5 minutes; runs/a",
         "next: medweave evaluate runs/a",
     ]

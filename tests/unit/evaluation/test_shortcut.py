@@ -138,7 +138,7 @@ def test_a_model_that_needs_no_region_is_suspected():
     assert control["region_removed"]["accuracy"]["mean"] == pytest.approx(28 / 30)
     assert control["whole_image"]["accuracy"]["mean"] == pytest.approx(29 / 30)
     assert control["meaning"] == (
-        "With the masked region blacked out, 93% of the cases are still answered right (always the most frequent "
+        "Without the masked region, 93% of the cases are still answered right (always the most frequent "
         "class: 67%), with a ROC AUC of 0.93 (guessing: 0.50): clearly more than guessing. What lies outside the "
         "region tells the classes apart: a likely shortcut."
     )

@@ -13,7 +13,7 @@ HISTORY = [
 
 def _summary(tmp_path, measured=None):
     return summarise_training(
-        Outcome(epochs=3, best_epoch=2, best_value=0.75, history=HISTORY),
+        Outcome(epochs=3, best_epoch=2, best_value=0.75, history=HISTORY, ended="all 3 epochs were done"),
         recipe=load_recipe("heart_small"),
         split=Split(train=("a", "b"), val=("c",), test=("d",)),
         folder=RunFolder(tmp_path),
@@ -45,7 +45,9 @@ def test_the_files_are_relative_to_the_run(tmp_path):
 
 def test_the_markdown_says_it_in_a_sentence_and_a_table(tmp_path):
     text = summary_markdown(_summary(tmp_path))
-    assert text.startswith("# heart_small\n\n**Best val/score: 0.7500** in epoch 2 of 3,\nafter 1.5 minutes in all.")
+    assert text.startswith(
+        "# heart_small\n\n**Best val/score: 0.7500** in epoch 2 of 3,\nafter 1.5 minutes in all; all 3 epochs were"
+    )
     assert "1,234,567 parameters" in text
     assert "| train/loss | 0.6000 |" in text
     assert "![Training curves](figures/training_curves.png)" in text
