@@ -116,3 +116,13 @@ def test_an_affine_in_the_plane_leaves_every_slice_in_its_place():
 def test_an_affine_in_the_plane_still_turns_the_slices():
     blob, image, _ = _run(affine(KEYS[3], probability=1.0, rotate_degrees=40, in_plane_only=True), axes=3)
     assert not torch.allclose(image, blob)
+
+
+@pytest.mark.parametrize(
+    "transform", [affine(KEYS[3], probability=1.0, rotate_degrees=40), elastic(KEYS[3], probability=1.0)]
+)
+def test_what_lies_beyond_the_border_is_the_border(transform):
+    sample = {"image": torch.full((1, 16, 16, 16), 7.0), "labels": torch.full((1, 16, 16, 16), 2.0)}
+    moved = AugmentationPipeline([transform])(sample, seed=1)
+    torch.testing.assert_close(moved["image"], sample["image"])
+    assert torch.equal(moved["labels"], sample["labels"])

@@ -1,6 +1,7 @@
 import os
 import shutil
 import signal
+import socket
 
 import numpy as np
 import pandas as pd
@@ -290,3 +291,14 @@ def test_one_core_is_left_to_the_network(monkeypatch):
     assert default_workers() == 8
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
     assert default_workers() == 0
+
+
+def test_a_training_asks_nothing_of_the_network(train_tiny, tmp_path, monkeypatch):
+    connect = socket.socket.connect
+
+    def refuse(self, address):
+        assert self.family == socket.AF_UNIX, f"a connection to {address}"
+        return connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    assert train_tiny(tmp_path / "run", "training.max_epochs=1").summary["epochs"] == 1
