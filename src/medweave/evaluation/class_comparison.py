@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from medweave.core.errors import DataError
-from medweave.evaluation.classification import SEPARATOR
+from medweave.evaluation.labels import equal_classes
 from medweave.evaluation.statistics import cluster_bootstrap_mean, holm, leader
 
 KEYS = ["head", "case_id"]
@@ -84,12 +84,6 @@ def compare_classes(tables: Mapping[str, pd.DataFrame], *, seed: int = 0) -> lis
         replace(row, p_holm=p, better=row.better if p < SIGNIFICANCE else None)
         for row, p in zip(rows, adjusted, strict=True)
     ]
-
-
-def equal_classes(first: "pd.Series[str]", second: "pd.Series[str]") -> NDArray[np.bool_]:
-    """Tell where two columns of classes are the same; the order of several labels is no matter."""
-    labels = [[frozenset(cell.split(SEPARATOR)) for cell in column] for column in (first, second)]
-    return np.array([ours == theirs for ours, theirs in zip(*labels, strict=True)], dtype=np.bool_)
 
 
 def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_], *, subjects: NDArray[np.str_]) -> tuple[float, int]:

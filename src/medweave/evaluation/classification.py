@@ -14,6 +14,7 @@ from sklearn.metrics import confusion_matrix, multilabel_confusion_matrix
 from medweave.core.errors import DataError
 from medweave.evaluation.calibration import expected_calibration_error, without_temperature
 from medweave.evaluation.class_metrics import CLASS_METRICS, Answers, Key, class_metrics
+from medweave.evaluation.labels import SEPARATOR
 from medweave.evaluation.statistics import Interval, cluster_bootstrap
 
 OVERALL_METRICS = (
@@ -29,8 +30,6 @@ OVERALL_METRICS = (
     "brier",
 )
 PATTERN_METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "roc_auc")
-#: Between the names of several classes, or of several missing inputs.
-SEPARATOR = "|"
 COMPLETE = "complete"
 #: Share beyond each end of a 95 % interval.
 TAIL = 0.025

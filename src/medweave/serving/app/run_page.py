@@ -11,7 +11,7 @@ import streamlit as st
 
 from medweave.core.errors import DataError
 from medweave.core.files import read_json
-from medweave.evaluation.class_comparison import equal_classes
+from medweave.evaluation.labels import equal_classes
 from medweave.figures.confusion import confusion_figure
 from medweave.figures.page import figure_png
 from medweave.runs.ensemble import Ensemble
