@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+#: Between the names of several classes, or of several missing inputs.
 SEPARATOR = "|"
 
 
