@@ -161,8 +161,8 @@ def _compare_two(
         for metric in metrics:
             before, after = (table[metric].to_numpy(dtype=np.float64) for table in (ours, theirs))
             badness = METRICS.get(metric).badness
-            result = paired_difference(before, after, subjects=subjects, seed=seed)
-            tested = paired_difference(badness(before), badness(after), subjects=subjects, seed=seed)
+            result = paired_difference(before, after, subjects=subjects, seed=seed, tested=badness)
+            worsening = float(np.mean(badness(after) - badness(before)))
             rows.append(
                 {
                     "head": head,
@@ -174,8 +174,8 @@ def _compare_two(
                     "second_mean": float(after.mean()),
                     "difference": result.difference.mean,
                     "ci95": result.difference.ci95,
-                    "p_value": tested.p_value,
-                    "better": leader(tested.difference.mean, tested.lead, second, first),
+                    "p_value": result.p_value,
+                    "better": leader(worsening, result.lead, second, first),
                     "n_cases": len(before),
                 }
             )

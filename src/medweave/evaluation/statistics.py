@@ -50,7 +50,8 @@ class PairedDifference:
     Attributes:
         difference: Mean of second minus first with its interval.
         p_value: Two-sided, of the Wilcoxon signed-rank test over subjects.
-        lead: Sum of the test's signed ranks: above 0 where the subjects speak for larger values of the second.
+        lead: Sum of the signed ranks of what is tested: above 0 where the subjects speak for larger values of the
+            second.
     """
 
     difference: Interval
@@ -147,6 +148,7 @@ def paired_difference(
     *,
     subjects: Sequence[str],
     seed: int = 0,
+    tested: Callable[[NDArray[np.float64]], NDArray[np.float64]] = np.asarray,
 ) -> PairedDifference:
     """Compare two methods on the same cases.
 
@@ -157,10 +159,11 @@ def paired_difference(
         second: Values of the second method on the same cases, in the same order.
         subjects: Subject of each case.
         seed: Of the interval's resampling.
+        tested: Makes of the values what is tested; by default they are themselves.
     """
-    differences = np.asarray(second, dtype=np.float64) - np.asarray(first, dtype=np.float64)
-    interval = cluster_bootstrap_mean(differences, subjects, seed=seed)
-    sums, counts = _per_subject(differences, subjects)
+    before, after = (np.asarray(values, dtype=np.float64) for values in (first, second))
+    interval = cluster_bootstrap_mean(after - before, subjects, seed=seed)
+    sums, counts = _per_subject(tested(after) - tested(before), subjects)
     means = sums / counts
     # Wilcoxon's test is undefined when nothing differs, where the answer is plain.
     p_value = float(stats.wilcoxon(means).pvalue) if means.any() else 1.0

@@ -24,7 +24,7 @@ FORMAT_VERSION = 3
 CONTENTS = "contents.json"
 #: Headers of MetaImage and NRRD may lie in files of their own, and then name the files of the voxels.
 HEADER_SUFFIXES, HEADER_BYTES = (".mhd", ".nrrd"), 2**16
-NAMES_OTHER_FILES = re.compile(rb"^\s*(ElementDataFile\s*=\s*(?!LOCAL)|data ?file\s*:)", re.MULTILINE | re.IGNORECASE)
+NAMES_OTHER_FILES = re.compile(rb"^\s*(ElementDataFile\s*=(?!\s*LOCAL)|data ?file\s*:)", re.MULTILINE | re.IGNORECASE)
 
 
 def default_cache_folder() -> Path:

@@ -172,6 +172,12 @@ def test_key_is_of_the_voxels_also_where_they_lie_beside_the_header(store, tmp_p
         store.key({}, [first])
 
 
+def test_an_image_with_its_voxels_behind_the_header_is_read_once(store, tmp_path, monkeypatch) -> None:
+    (tmp_path / "image.mhd").write_bytes(b"NDims = 1\nElementDataFile = LOCAL\n\x00")
+    monkeypatch.setattr("SimpleITK.ReadImage", None)
+    assert len(store.key({}, [tmp_path / "image.mhd"])) == 64
+
+
 @pytest.mark.parametrize("damage", [Path.unlink, lambda file: file.write_bytes(file.read_bytes()[:-1])])
 def test_a_group_that_lost_a_part_is_absent_and_is_stored_again(store, damage) -> None:
     store.save("abc", ARRAYS)
