@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import torch
-from monai.networks.utils import one_hot
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -58,8 +57,8 @@ LOSSES: Registry[type[SegmentationLoss] | type[ClassificationLoss]] = Registry("
 
 def expand_labels(label_map: Tensor, *, structures: int, activation: Activation) -> Tensor:
     """Return one binary channel for each channel of the logits, (B, channels, *spatial) float32."""
-    channels: Tensor = one_hot(label_map[:, None], num_classes=structures + 1, dtype=torch.float32)
-    return channels if activation == "softmax" else channels[:, 1:]
+    labels = torch.arange(0 if activation == "softmax" else 1, structures + 1, device=label_map.device)
+    return (label_map[:, None] == labels.view(-1, *(1 for _ in label_map.shape[1:]))).float()
 
 
 @dataclass(frozen=True)
@@ -127,11 +126,11 @@ class MultiTaskLoss(nn.Module):
 def _over_levels(loss: nn.Module, logits: Sequence[Tensor], truth: Tensor, present: Tensor) -> Tensor:
     """Return the loss of the present samples, over the levels of deep supervision."""
     shares = [0.5**index for index in range(len(logits))]
-    # Indexing copies, and its backward pass scatters. A few channels are vectorised over in the contiguous format only.
+    # Indexing copies, and its backward pass scatters.
     truth, *logits = (truth, *logits) if present.all() else (values[present] for values in (truth, *logits))
     return sum(
         (
-            share / sum(shares) * loss(level.float().contiguous(), _shrink(truth, level.shape[2:]))
+            share / sum(shares) * loss(level.float(), _shrink(truth, level.shape[2:]))
             for share, level in zip(shares, logits, strict=True)
         ),
         start=torch.zeros((), device=truth.device),

@@ -1,12 +1,11 @@
-"""Losses on the overlap of prediction and truth, alone or with cross-entropy; the arithmetic is MONAI's.
+"""Losses on the overlap of prediction and truth, alone or with cross-entropy.
 
 They are dataclasses, so that a loss has the parameters of the one that it extends.
 """
 
 from dataclasses import dataclass
 
-from monai.losses import DiceLoss, TverskyLoss
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from medweave.losses.focal import Gamma, focal_terms
@@ -15,7 +14,7 @@ from medweave.losses.loss import LOSSES, Activation, SegmentationLoss, expand_la
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class _OverlapLoss(SegmentationLoss):
-    """A MONAI loss on expanded labels.
+    """1 - a score of the overlap, the mean over structures and, without `batch`, over samples.
 
     Args:
         structures: Number of structures.
@@ -29,26 +28,53 @@ class _OverlapLoss(SegmentationLoss):
 
     def __post_init__(self) -> None:
         super().__init__()
-        self.loss = self.overlap()
+        self.is_one_logit = self.activation == "softmax" and self.structures == 1 and not self.counts_background
+        if self.is_one_logit:
+            self.activation = "sigmoid"
 
-    def overlap(self) -> nn.Module:
-        """Return MONAI's loss, called with logits and binary channels."""
-        raise NotImplementedError
+    @property
+    def counts_background(self) -> bool:
+        """Whether the background is a structure too."""
+        return False
 
     def forward(self, logits: Tensor, label_map: Tensor) -> Tensor:
         """Return the scalar loss."""
-        value: Tensor = self.loss(logits, self.channels_of(label_map))
-        return value
+        if self.is_one_logit:
+            # The softmax of two logits is the sigmoid of their difference, and half the work.
+            background, structure = logits.unbind(dim=1)
+            logits = (structure - background)[:, None]
+        logits = logits.contiguous()  # the format in which a few channels are vectorised over
+        truth = expand_labels(label_map, structures=self.structures, activation=self.activation)
+        return self.value(logits, label_map, truth)
 
-    def channels_of(self, label_map: Tensor) -> Tensor:
-        """Return the truth as one binary channel for each channel of the logits."""
-        return expand_labels(label_map, structures=self.structures, activation=self.activation)
+    def value(self, logits: Tensor, label_map: Tensor, truth: Tensor) -> Tensor:  # noqa: ARG002 -- for a cross-entropy
+        """Return the scalar loss.
 
-    def cross_entropies(self, logits: Tensor, label_map: Tensor) -> Tensor:
+        Args:
+            logits: (B, channels, *spatial).
+            label_map: (B, *spatial) int64.
+            truth: The label map as one binary channel for each channel of the logits.
+        """
+        probabilities = logits.softmax(dim=1) if self.activation == "softmax" else logits.sigmoid()
+        if self.activation == "softmax" and not self.counts_background:
+            probabilities, truth = probabilities[:, 1:], truth[:, 1:]
+        axes = [*([0] if self.batch else []), *range(2, logits.ndim)]
+        overlap = (probabilities * truth).sum(axes)
+        return (1 - self.score(overlap, self.size(probabilities).sum(axes), truth.sum(axes))).mean()
+
+    def size(self, probabilities: Tensor) -> Tensor:
+        """Return what each voxel adds to the size of the prediction."""
+        return probabilities
+
+    def score(self, overlap: Tensor, predicted: Tensor, true: Tensor) -> Tensor:
+        """Return the score of each structure, 1 at best, from the overlap and the two sizes."""
+        raise NotImplementedError
+
+    def cross_entropies(self, logits: Tensor, label_map: Tensor, truth: Tensor) -> Tensor:
         """Return the cross-entropy of each voxel; with a sigmoid head the binary one of each voxel and structure."""
         if self.activation == "softmax":
             return functional.cross_entropy(logits, label_map, reduction="none")
-        return functional.binary_cross_entropy_with_logits(logits, self.channels_of(label_map), reduction="none")
+        return functional.softplus(logits) - truth * logits
 
 
 @LOSSES.register("dice")
@@ -69,19 +95,18 @@ class DiceOnly(_OverlapLoss):
     squared: bool = False
     smooth: float = 1e-5
 
-    def overlap(self) -> nn.Module:
-        """Return MONAI's Dice loss."""
-        loss: nn.Module = DiceLoss(
-            softmax=self.activation == "softmax",
-            sigmoid=self.activation == "sigmoid",
-            # With sigmoid there is no background channel to leave out.
-            include_background=self.include_background or self.activation == "sigmoid",
-            squared_pred=self.squared,
-            batch=self.batch,
-            smooth_nr=self.smooth,
-            smooth_dr=self.smooth,
-        )
-        return loss
+    @property
+    def counts_background(self) -> bool:
+        """Whether the background is a structure too."""
+        return self.include_background
+
+    def size(self, probabilities: Tensor) -> Tensor:
+        """Return what each voxel adds to the size of the prediction."""
+        return probabilities.square() if self.squared else probabilities
+
+    def score(self, overlap: Tensor, predicted: Tensor, true: Tensor) -> Tensor:
+        """Return the Dice coefficient of each structure."""
+        return (2 * overlap + self.smooth) / (predicted + true + self.smooth)
 
 
 @LOSSES.register("dice_ce")
@@ -97,10 +122,10 @@ class DiceCrossEntropy(DiceOnly):
     dice_weight: float = 1.0
     ce_weight: float = 1.0
 
-    def forward(self, logits: Tensor, label_map: Tensor) -> Tensor:
+    def value(self, logits: Tensor, label_map: Tensor, truth: Tensor) -> Tensor:
         """Return the scalar loss."""
-        cross_entropy = self.cross_entropies(logits, label_map).mean()
-        return self.dice_weight * super().forward(logits, label_map) + self.ce_weight * cross_entropy
+        cross_entropy = self.cross_entropies(logits, label_map, truth).mean()
+        return self.dice_weight * super().value(logits, label_map, truth) + self.ce_weight * cross_entropy
 
 
 @LOSSES.register("dice_focal")
@@ -116,10 +141,10 @@ class DiceFocal(DiceOnly):
     gamma: Gamma = 2.0
     focal_weight: float = 1.0
 
-    def forward(self, logits: Tensor, label_map: Tensor) -> Tensor:
+    def value(self, logits: Tensor, label_map: Tensor, truth: Tensor) -> Tensor:
         """Return the scalar loss."""
-        focal = focal_terms(self.cross_entropies(logits, label_map), self.gamma).mean()
-        return super().forward(logits, label_map) + self.focal_weight * focal
+        focal = focal_terms(self.cross_entropies(logits, label_map, truth), self.gamma).mean()
+        return super().value(logits, label_map, truth) + self.focal_weight * focal
 
 
 @LOSSES.register("tversky")
@@ -138,14 +163,7 @@ class Tversky(_OverlapLoss):
     false_positive_weight: float = 0.3
     false_negative_weight: float = 0.7
 
-    def overlap(self) -> nn.Module:
-        """Return MONAI's Tversky loss."""
-        loss: nn.Module = TverskyLoss(
-            softmax=self.activation == "softmax",
-            sigmoid=self.activation == "sigmoid",
-            include_background=self.activation == "sigmoid",
-            alpha=self.false_positive_weight,
-            beta=self.false_negative_weight,
-            batch=self.batch,
-        )
-        return loss
+    def score(self, overlap: Tensor, predicted: Tensor, true: Tensor) -> Tensor:
+        """Return the Tversky index of each structure."""
+        wrong = self.false_positive_weight * (predicted - overlap) + self.false_negative_weight * (true - overlap)
+        return (overlap + 1e-5) / (overlap + wrong + 1e-5)

@@ -1,15 +1,21 @@
 """Dropout with random numbers that are cheap on a CPU."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from medweave.models.eager import is_eager_on_cpu
 
 #: A draw is one of this many integers, those of 16 bits.
 DRAWS = 2**16
+#: Activations that one stream of random numbers serves; how many threads share the streams changes no number.
+STREAM = 2**20
 
 
 class _FastDropout(torch.autograd.Function):
@@ -28,12 +34,28 @@ class _FastDropout(torch.autograd.Function):
 
 
 def _draw_factors(features: Tensor, probability: float) -> Tensor:
-    """Return 0 or 1 / (1 - probability) for each activation, in the features' number and memory format."""
+    """Return 0 or 1 / (1 - probability) for each activation, in float32 and in the features' memory format."""
     seed = int(torch.randint(2**63 - 1, ()))  # so that PyTorch's seed decides
-    draws = np.random.SFC64(seed).random_raw(-(-features.numel() // 4)).view(np.int16)
-    kept = draws[: features.numel()] >= round(probability * DRAWS) - DRAWS // 2
-    factors = torch.from_numpy(np.multiply(kept, 1 / (1 - probability), dtype=np.float32))
-    return factors.to(features.dtype).as_strided(features.shape, torch.empty_like(features).stride())
+    factors = torch.empty_like(features, dtype=torch.float32)
+    inner = factors.as_strided((factors.numel(),), (1,)).numpy()
+    parts = [inner[start : start + STREAM] for start in range(0, len(inner), STREAM)]
+
+    def draw(number: int, part: NDArray[np.float32]) -> None:
+        draws = np.random.SFC64([seed, number]).random_raw(-(-len(part) // 4)).view(np.int16)
+        kept = draws[: len(part)] >= round(probability * DRAWS) - DRAWS // 2
+        np.multiply(kept, 1 / (1 - probability), dtype=np.float32, out=part)
+
+    if len(parts) == 1:
+        draw(0, inner)
+    else:
+        list(_threads(os.getpid()).map(draw, range(len(parts)), parts))
+    return factors.to(features.dtype)
+
+
+@cache
+def _threads(_process: int) -> ThreadPoolExecutor:
+    """Return the threads of a process; NumPy lets them run side by side."""
+    return ThreadPoolExecutor(torch.get_num_threads(), thread_name_prefix="dropout")
 
 
 class Dropout(nn.Dropout):

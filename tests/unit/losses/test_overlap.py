@@ -36,6 +36,43 @@ def test_dice_of_a_sigmoid_head_counts_every_structure(shape):
     assert DiceOnly(structures=3, activation="sigmoid")(logits, label_map).item() == pytest.approx(expected.item())
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("squared", [False, True])
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, "channels_last"])
+def test_one_structure_against_the_background_is_monai_s_forwards_and_backwards(shape, squared, memory_format):
+    logits, label_map, truth = _example(shape, "softmax", structures=1)
+    if memory_format == "channels_last":
+        memory_format = torch.channels_last if len(shape) == 3 else torch.channels_last_3d
+    ours = logits.clone(memory_format=memory_format).requires_grad_()
+    theirs = logits.clone().requires_grad_()
+    dice = DiceLoss(softmax=True, include_background=False, squared_pred=squared)(theirs, truth)
+    expected = dice + functional.cross_entropy(theirs, label_map)
+    found = DiceCrossEntropy(structures=1, activation="softmax", squared=squared)(ours, label_map)
+    assert found.item() == pytest.approx(expected.item(), rel=1e-6)
+    found.backward()
+    expected.backward()
+    torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-4, atol=1e-7)
+
+
+def test_one_structure_and_a_background_that_counts_are_two():
+    logits, label_map, truth = _example((2, 9, 7), "softmax", structures=1)
+    expected = DiceLoss(softmax=True)(logits, truth)
+    loss = DiceOnly(structures=1, activation="softmax", include_background=True)
+    assert loss(logits, label_map).item() == pytest.approx(expected.item(), rel=1e-6)
+
+
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+def test_logits_far_from_zero_have_a_finite_loss(activation):
+    label_map = torch.zeros(1, 4, 4, dtype=torch.int64)
+    label_map[0, :2] = 1
+    one = torch.where(label_map == 1, -90.0, 90.0)[:, None]
+    logits = (torch.cat((torch.zeros_like(one), one), dim=1) if activation == "softmax" else one).requires_grad_()
+    loss = DiceCrossEntropy(structures=1, activation=activation)(logits, label_map)
+    assert loss.item() == pytest.approx(90 + 1, rel=1e-3)
+    loss.backward()
+    assert torch.isfinite(logits.grad).all()
+
+
 def test_dice_by_hand():
     # Probability 1/2 everywhere, the structure in 2 of 8 voxels: 1 - 2 (1/2 * 2) / (8/2 + 2).
     label_map = torch.zeros(1, 2, 4, dtype=torch.int64)

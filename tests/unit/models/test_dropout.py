@@ -1,9 +1,12 @@
 """Dropout against its definition."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 from torch import nn
 
+import medweave.models.dropout
 from medweave.models.dropout import Dropout
 
 LAYOUTS = pytest.mark.parametrize(
@@ -48,6 +51,19 @@ def test_follows_pytorchs_seed() -> None:
         draws.append(Dropout(0.5)(torch.ones(100)))
     assert torch.equal(draws[0], draws[1])
     assert not torch.equal(draws[0], draws[2])
+
+
+def test_every_stream_has_draws_of_its_own_and_threads_change_none(monkeypatch) -> None:
+    monkeypatch.setattr(medweave.models.dropout, "STREAM", 1000)
+    draws = []
+    for threads in (1, 2):
+        monkeypatch.setattr(medweave.models.dropout, "_threads", lambda _, count=threads: ThreadPoolExecutor(count))
+        torch.manual_seed(0)
+        draws.append(Dropout(0.5)(torch.ones(4500)))
+    assert torch.equal(*draws)
+    assert 0.45 < (draws[0] == 0).double().mean() < 0.55
+    parts = draws[0][:4000].view(4, 1000)
+    assert (torch.corrcoef(parts) - torch.eye(4)).abs().max() < 4 / 1000**0.5
 
 
 @pytest.mark.parametrize("layer", [Dropout(0.5).eval(), Dropout(0.0)])
