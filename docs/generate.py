@@ -191,7 +191,7 @@ def measurements() -> str:
 def scores() -> str:
     """Return a row for each structure of each run in docs/results/scores/."""
     lines = [
-        "| recipe | structure | test cases | Dice (95 % interval) | worst | NSD at 2 mm | HD95 (mm) | training |",
+        "| recipe | structure | test cases | Dice | worst | NSD at 2 mm | HD95 (mm) | training |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for folder in sorted((DOCS / "results" / "scores").iterdir()):
@@ -201,8 +201,8 @@ def scores() -> str:
         for task, head in heads.items():
             suffix = f" ({task})" if len(heads) > 1 else ""
             for name, values in head["structures"].items():
-                others = (f"{values['dice']['worst']:.3f}", f"{values['nsd_2mm']['mean']:.3f}")
-                others += (f"{values['hd95_mm']['mean']:.2f}", minutes)
+                others = (f"{values['dice']['worst']:.3f}", _interval(values["nsd_2mm"]))
+                others += (_interval(values["hd95_mm"], digits=2), minutes)
                 lines.append(_score_row(folder.name, name.replace("_", " ") + suffix, values["dice"], others))
             if len(head["structures"]) > 1:
                 lines.append(_score_row(folder.name, f"mean{suffix}", head["mean_dice"], ("",) * 4))
@@ -235,17 +235,15 @@ def _class_row(recipe: str, task: str, values: Mapping[str, Any], metrics: Seque
     return f"| {f'`{recipe}`' if recipe else ''} | {_escaped(task)} | {count} | {' | '.join(cells)} |"
 
 
-def _interval(value: Mapping[str, Any]) -> str:
+def _interval(value: Mapping[str, Any], *, digits: int = 3) -> str:
     if value["mean"] is None:
         return "undefined"
     low, high = value["ci95"]
-    return f"{value['mean']:.3f}" + (f" ({low:.3f} to {high:.3f})" if low is not None else "")
+    return f"{value['mean']:.{digits}f}" + (f" ({low:.{digits}f} to {high:.{digits}f})" if low is not None else "")
 
 
 def _score_row(recipe: str, structure: str, dice: Mapping[str, Any], others: tuple[str, ...]) -> str:
-    low, high = dice["ci95"]
-    interval = f"{dice['mean']:.3f} ({low:.3f} to {high:.3f})"
-    return f"| `{recipe}` | {structure} | {dice['n']} | {interval} | {' | '.join(others)} |"
+    return f"| `{recipe}` | {structure} | {dice['n']} | {_interval(dice)} | {' | '.join(others)} |"
 
 
 def example(file: str, *, language: str = "python") -> Callable[[], str]:

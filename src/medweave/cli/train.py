@@ -53,7 +53,7 @@ def train(
 
 def _lines(summary: Mapping[str, Any]) -> list[str]:
     best, epochs = f"{summary['monitor']} {summary['best_value']:.4f}", summary["epochs"]
-    ended = "" if summary["ended"].startswith("all ") else f"; it ended, {summary['ended']}"
+    ended = f"; it ended, {summary['ended']}" if summary["ended_early"] else ""
     return [f"best {best} in epoch {summary['best_epoch']} of {epochs}{ended}", *measurement_lines(summary)]
 
 

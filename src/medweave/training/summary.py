@@ -48,6 +48,7 @@ def summarise_training(
         "best_epoch": outcome.best_epoch,
         "epochs": outcome.epochs,
         "ended": outcome.ended,
+        "ended_early": outcome.ended_early,
         "seconds": round(seconds, 1),
         "at_best_epoch": _losses_and_scores(best),
         "last_epoch": _losses_and_scores(outcome.history[-1]),

@@ -83,6 +83,7 @@ class Outcome:
         best_value: Its monitored value.
         history: Logged values of each epoch.
         ended: Why it ended there.
+        ended_early: Whether there were epochs left.
     """
 
     epochs: int
@@ -90,6 +91,7 @@ class Outcome:
     best_value: float
     history: list[dict[str, float]]
     ended: str
+    ended_early: bool
 
 
 class _LastEpochIsValidated(Callback):
@@ -149,6 +151,7 @@ def fit(
         best_value=checkpoints.best_value,
         history=metrics.history,
         ended=_why_ended(trainer, settings),
+        ended_early=trainer.current_epoch < settings.max_epochs,
     )
 
 

@@ -14,6 +14,7 @@ SUMMARY = {
     "best_epoch": 7,
     "epochs": 9,
     "ended": "no better val/score in 2 validations",
+    "ended_early": True,
     "seconds": 90.0,
     "measurement_classifiers": {},
 }

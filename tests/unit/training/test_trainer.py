@@ -115,6 +115,7 @@ def test_a_resumed_training_equals_the_unbroken_one_bit_for_bit(
     stops = "training.early_stopping.patience=2" in overrides
     ended = "no better val/score in 2 validations" if stops else f"all {epochs} epochs were done"
     assert (unbroken.summary["epochs"], unbroken.summary["ended"]) == (epochs, ended)
+    assert unbroken.summary["ended_early"] is stops
     with monkeypatch.context() as patch:
         _interrupt_at(patch, **interruption)
         with pytest.raises(RunError, match=f"interrupted in epoch {interruption['epoch'] + 1}"):
