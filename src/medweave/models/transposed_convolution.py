@@ -80,7 +80,7 @@ def _quicker(layer: "ConvTranspose2d | ConvTranspose3d", features: Tensor) -> Te
     if bias is None or not layer.training or not is_eager_on_cpu(features):
         return None
     if len(bias) < FEW_CHANNELS:
-        return _Doubling.apply(features, layer.weight, bias) if _doubles(layer, features) else None  # type: ignore[no-untyped-call,no-any-return]
+        return _Doubling.apply(features, layer.weight, bias) if _doubles(layer, features) else None  # type: ignore[no-untyped-call]
     shape = (layer.stride, layer.padding, layer.output_padding, layer.groups, layer.dilation)
     # oneDNN takes longer for the gradient of the bias than for the other two; that of a bias added afterwards is a sum.
     result = _TRANSPOSED[features.ndim](features, layer.weight, None, *shape)  # type: ignore[arg-type]

@@ -27,7 +27,9 @@ def drawn(monkeypatch):
 
 def test_the_course_is_saved_on_one_page_and_by_quantity(tmp_path):
     data = SimpleNamespace(segmentation_heads={"heart": None}, classification_heads={})
-    outcome = Outcome(epochs=1, best_epoch=1, best_value=0.5, history=HISTORY, ended="all 1 epochs were done", ended_early=False)
+    outcome = Outcome(
+        epochs=1, best_epoch=1, best_value=0.5, history=HISTORY, ended="all 1 epochs were done", ended_early=False
+    )
     pictures.save_curves(outcome, recipe=SimpleNamespace(data=data), folder=RunFolder(tmp_path))
     assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == [
         "dice_curve.png",

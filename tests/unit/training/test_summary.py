@@ -13,7 +13,9 @@ HISTORY = [
 
 def _summary(tmp_path, measured=None):
     return summarise_training(
-        Outcome(epochs=3, best_epoch=2, best_value=0.75, history=HISTORY, ended="all 3 epochs were done", ended_early=False),
+        Outcome(
+            epochs=3, best_epoch=2, best_value=0.75, history=HISTORY, ended="all 3 epochs were done", ended_early=False
+        ),
         recipe=load_recipe("heart_small"),
         split=Split(train=("a", "b"), val=("c",), test=("d",)),
         folder=RunFolder(tmp_path),
