@@ -26,7 +26,7 @@ class SegmentationLoss(nn.Module):
         """Return the scalar loss.
 
         Args:
-            logits: (B, channels, *spatial), float32.
+            logits: (B, channels, *spatial), float32, in any memory format.
             label_map: (B, *spatial) int64; 0 is background, k the k-th structure.
         """
         raise NotImplementedError
