@@ -34,7 +34,7 @@ class _FastDropout(torch.autograd.Function):
 
 
 def _draw_factors(features: Tensor, probability: float) -> Tensor:
-    """Return 0 or 1 / (1 - probability) for each activation, in float32 and in the features' memory format."""
+    """Return 0 or 1 / (1 - probability) for each activation, in the features' number and memory format."""
     seed = int(torch.randint(2**63 - 1, ()))  # so that PyTorch's seed decides
     factors = torch.empty_like(features, dtype=torch.float32)
     inner = factors.as_strided((factors.numel(),), (1,)).numpy()
