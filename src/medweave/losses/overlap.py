@@ -44,7 +44,9 @@ class _OverlapLoss(SegmentationLoss):
             background, structure = logits.unbind(dim=1)
             logits = (structure - background)[:, None]
         logits = logits.contiguous()  # the format in which a few channels are vectorised over
-        truth = expand_labels(label_map, structures=self.structures, activation=self.activation)
+        # The channels that count: with a softmax the background is the first.
+        counted: Activation = "softmax" if self.counts_background else "sigmoid"
+        truth = expand_labels(label_map, structures=self.structures, activation=counted)
         return self.value(logits, label_map, truth)
 
     def value(self, logits: Tensor, label_map: Tensor, truth: Tensor) -> Tensor:  # noqa: ARG002 -- for a cross-entropy
@@ -53,11 +55,10 @@ class _OverlapLoss(SegmentationLoss):
         Args:
             logits: (B, channels, *spatial).
             label_map: (B, *spatial) int64.
-            truth: The label map as one binary channel for each channel of the logits.
+            truth: The label map as one binary channel for each channel of the logits that counts, the last ones.
         """
         probabilities = logits.softmax(dim=1) if self.activation == "softmax" else logits.sigmoid()
-        if self.activation == "softmax" and not self.counts_background:
-            probabilities, truth = probabilities[:, 1:], truth[:, 1:]
+        probabilities = probabilities[:, -truth.shape[1] :]
         axes = [*([0] if self.batch else []), *range(2, logits.ndim)]
         overlap = (probabilities * truth).sum(axes)
         return (1 - self.score(overlap, self.size(probabilities).sum(axes), truth.sum(axes))).mean()
@@ -98,7 +99,7 @@ class DiceOnly(_OverlapLoss):
     @property
     def counts_background(self) -> bool:
         """Whether the background is a structure too."""
-        return self.include_background
+        return self.include_background and self.activation == "softmax"
 
     def size(self, probabilities: Tensor) -> Tensor:
         """Return what each voxel adds to the size of the prediction."""

@@ -56,7 +56,7 @@ def _split_kernel(weight: Tensor) -> Tensor:
     axes = weight.ndim - 2
     split = weight
     for _ in range(axes):
-        split = torch.tensordot(split, _TAPS.to(weight.dtype), dims=([2], [2]))  # its parity and offset come last
+        split = torch.tensordot(split, _TAPS, dims=([2], [2]))  # its parity and offset come last
     parities, offsets = range(2, 2 + 2 * axes, 2), range(3, 3 + 2 * axes, 2)
     return split.permute(*parities, 1, 0, *offsets).reshape(-1, weight.shape[0], *[2] * axes)
 
@@ -66,11 +66,9 @@ def _interleave(split: Tensor, channels: int) -> Tensor:
     batch, _, *size = split.shape
     axes = len(size)
     last = split.movedim(1, -1).contiguous().view(torch.complex64)  # two floats are moved at a time
+    places_and_parities = (dim for axis in range(1, axes) for dim in (axis, axes + axis))
     parts = last.view(batch, *size, *[2] * (axes - 1), channels)
-    order = [0]
-    for axis in range(axes - 1):
-        order += [1 + axis, 1 + axes + axis]
-    parts = parts.permute(*order, axes, parts.ndim - 1).contiguous()
+    parts = parts.permute(0, *places_and_parities, axes, 2 * axes).contiguous()
     return parts.view(torch.float32).view(batch, *(2 * count for count in size), channels).movedim(-1, 1)
 
 

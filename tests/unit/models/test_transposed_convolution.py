@@ -6,16 +6,12 @@ from torch import nn
 
 from medweave.models.transposed_convolution import ConvTranspose2d, ConvTranspose3d
 
+DOUBLING = {"kernel_size": 3, "stride": 2, "padding": 1, "output_padding": 1}
 CASES = [
     (ConvTranspose2d, nn.ConvTranspose2d, (2, 6, 9, 7), {"kernel_size": 3, "stride": 2, "padding": 1}),
     (ConvTranspose2d, nn.ConvTranspose2d, (2, 6, 9, 7), {"kernel_size": 2, "stride": 2, "groups": 2}),
     (ConvTranspose3d, nn.ConvTranspose3d, (2, 4, 5, 4, 3), {"kernel_size": 3, "stride": 2, "output_padding": 1}),
     (ConvTranspose3d, nn.ConvTranspose3d, (2, 4, 5, 4, 3), {"kernel_size": 2, "stride": (2, 2, 1), "dilation": 2}),
-]
-
-
-DOUBLING = {"kernel_size": 3, "stride": 2, "padding": 1, "output_padding": 1}
-CASES += [
     (ConvTranspose2d, nn.ConvTranspose2d, (2, 6, 9, 7), DOUBLING),
     (ConvTranspose3d, nn.ConvTranspose3d, (2, 4, 5, 4, 3), DOUBLING),
 ]
