@@ -27,7 +27,7 @@ from medweave.building.model import build_model
 from medweave.building.training import build_loss, build_optimizer
 from medweave.core.allocation import keep_freed_memory
 from medweave.data.dataset import Batch
-from medweave.inference.backends.torch import AUTOCAST_TYPES, avoid_faulty_amx_kernels, memory_format, to_channels_last
+from medweave.inference.backends.torch import AUTOCAST_TYPES, avoid_faulty_amx_kernels, channels_last, to_channels_last
 from medweave.recipes.schema import Recipe
 from medweave.training.precision import fastest_precision
 
@@ -208,9 +208,7 @@ def _medweave(workload: Workload, precision: str) -> Step:
     optimizer = build_optimizer(recipe, list(model.parameters()))
     loss = build_loss(recipe, model)
     batch = _batch(recipe, workload.shape)
-    images = {
-        name: image.contiguous(memory_format=memory_format(image.ndim - 2)) for name, image in batch["images"].items()
-    }
+    images = {name: channels_last(image) for name, image in batch["images"].items()}
     truths = {**batch["label_maps"], **batch["targets"]}
     dtype = AUTOCAST_TYPES.get(precision)
 

@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from medweave.data.case import Case
 from medweave.data.dataset import Batch
 from medweave.data.preparation import PreparedCase
-from medweave.inference.backends.torch import memory_format
+from medweave.inference.backends.torch import channels_last
 from medweave.inference.prediction import Prediction
 from medweave.inference.predictor import Predictor
 from medweave.losses.loss import MultiTaskLoss
@@ -121,10 +121,7 @@ class MultiTaskModule(pl.LightningModule):
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor | None:
         """Return what the step minimises, or None, which skips it, where no sample has the truth of any head."""
-        images = {
-            name: image.contiguous(memory_format=memory_format(image.ndim - 2))
-            for name, image in batch["images"].items()
-        }
+        images = {name: channels_last(image) for name, image in batch["images"].items()}
         logits = self.model(images, batch["present"])
         with torch.autocast(self.device.type, enabled=False):
             terms = self.loss(logits, {**batch["label_maps"], **batch["targets"]}, batch["present"])

@@ -7,7 +7,7 @@ import torch
 
 from medweave.core.logging import get_logger
 from medweave.data.dataset import Batch
-from medweave.inference.backends.torch import AUTOCAST_TYPES, memory_format, to_channels_last
+from medweave.inference.backends.torch import AUTOCAST_TYPES, channels_last, to_channels_last
 from medweave.losses.loss import MultiTaskLoss
 from medweave.models.multitask import MultiTaskModel
 
@@ -68,10 +68,7 @@ def _step_seconds(
 ) -> float:
     network = to_channels_last(copy.deepcopy(model).to(device)).train()
     loss = copy.deepcopy(loss).to(device)
-    images = {
-        name: image.to(device).contiguous(memory_format=memory_format(image.ndim - 2))
-        for name, image in batch["images"].items()
-    }
+    images = {name: channels_last(image.to(device)) for name, image in batch["images"].items()}
     present = {name: flags.to(device) for name, flags in batch["present"].items()}
     truths = {name: truth.to(device) for name, truth in {**batch["label_maps"], **batch["targets"]}.items()}
     dtype = AUTOCAST_TYPES.get(precision)

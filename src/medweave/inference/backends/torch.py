@@ -18,16 +18,24 @@ ModelT = TypeVar("ModelT", bound=nn.Module)
 AUTOCAST_TYPES: dict[str, torch.dtype] = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-def memory_format(spatial_dims: int) -> torch.memory_format:
-    """Return the channels-last format of 2D or 3D batches."""
-    return torch.channels_last if spatial_dims == 2 else torch.channels_last_3d
+def channels_last(tensor: torch.Tensor) -> torch.Tensor:
+    """Return (B, C, H, W) or (B, C, D, H, W) in the channels-last format, in its strides too where C is 1.
+
+    One channel lies in memory as in the contiguous format, and by its strides a convolution takes it for that and
+    answers in it.
+    """
+    arranged = tensor.contiguous(memory_format=torch.channels_last if tensor.ndim == 4 else torch.channels_last_3d)
+    if arranged.shape[1] != 1:
+        return arranged
+    sample, _, *space = arranged.stride()
+    return arranged.as_strided(arranged.shape, (sample, 1, *space))
 
 
 def to_channels_last(model: ModelT) -> ModelT:
     """Move the kernels of a model to the channels-last format, in which convolutions are fastest on CPU and GPU."""
     for parameter in model.parameters():
         if parameter.ndim in (4, 5):
-            parameter.data = parameter.data.contiguous(memory_format=memory_format(parameter.ndim - 2))
+            parameter.data = channels_last(parameter.data)
     return model
 
 
@@ -103,5 +111,4 @@ class TorchBackend:
 
 
 def _to_device(array: NDArray[Any], device: torch.device) -> torch.Tensor:
-    tensor = torch.from_numpy(np.require(array, requirements=["C", "W"])).to(device)
-    return tensor.contiguous(memory_format=memory_format(tensor.ndim - 2))
+    return channels_last(torch.from_numpy(np.require(array, requirements=["C", "W"])).to(device))

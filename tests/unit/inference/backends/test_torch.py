@@ -8,7 +8,7 @@ from torch import nn
 from medweave.inference.backends.torch import (
     TorchBackend,
     avoid_faulty_amx_kernels,
-    memory_format,
+    channels_last,
     to_channels_last,
 )
 from medweave.models.encoders.unet3d import UNet3DEncoder
@@ -101,14 +101,24 @@ def test_the_size_divisors_are_the_model_s(model):
 
 
 def test_every_kernel_is_moved_to_channels_last_in_2d_and_3d():
-    assert memory_format(2) is torch.channels_last
-    assert memory_format(3) is torch.channels_last_3d
     model = to_channels_last(nn.ModuleList([nn.Conv2d(4, 8, 3), nn.Conv3d(4, 8, 3), nn.Linear(4, 8)]))
     assert model[0].weight.is_contiguous(memory_format=torch.channels_last)
     assert model[1].weight.is_contiguous(memory_format=torch.channels_last_3d)
     assert not model[0].weight.is_contiguous()
     assert not model[1].weight.is_contiguous()
     assert model[2].weight.is_contiguous()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("dims", [2, 3])
+def test_a_convolution_answers_channels_last_to_one_channel_too(dims, channels):
+    image = torch.randn((2, channels, 6, 5, 4)[: dims + 2])
+    arranged = channels_last(image)
+    convolution = (nn.Conv2d, nn.Conv3d)[dims - 2](channels, 4, 3)
+    assert torch.equal(arranged, image)
+    torch.testing.assert_close(convolution(arranged), convolution(image))
+    memory = (torch.channels_last, torch.channels_last_3d)[dims - 2]
+    assert convolution(arranged).is_contiguous(memory_format=memory)
 
 
 def test_a_processor_limit_of_the_environment_is_kept(monkeypatch):
