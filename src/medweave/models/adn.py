@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from monai.networks.blocks import ADN as MonaiADN
+from monai.networks.blocks import acti_norm
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -107,7 +107,7 @@ def _threads(_process: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(torch.get_num_threads(), thread_name_prefix="activations")
 
 
-class ADN(MonaiADN):  # type: ignore[misc]
+class ADN(acti_norm.ADN):  # type: ignore[misc]
     """MONAI's normalisation, dropout and PReLU in this order, its dropout and PReLU faster to train on a CPU.
 
     Dropout (Srivastava et al., JMLR 2014), whose probability is there rounded to a multiple of 2^-16, and PReLU (He et
@@ -138,6 +138,6 @@ def _dense(features: Tensor) -> Tensor:
 def quicken(block: nn.Module) -> nn.Module:
     """Make every ADN in a block of MONAI's, of one PReLU each, one of ours; no parameter changes."""
     for part in block.modules():
-        if type(part) is MonaiADN:
+        if type(part) is acti_norm.ADN:
             part.__class__ = ADN
     return block

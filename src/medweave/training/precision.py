@@ -1,7 +1,9 @@
 """Choosing the number format of training by measuring it."""
 
 import copy
+import math
 import time
+from collections.abc import Callable, Mapping
 
 import torch
 
@@ -45,10 +47,8 @@ def fastest_precision(
         candidates.append("bfloat16")
     if len(candidates) == 1:
         return candidates[0]
-    seconds = {
-        precision: _step_seconds(model, loss, batch=batch, device=device, precision=precision, repeats=repeats)
-        for precision in candidates
-    }
+    steps = {precision: _step(model, loss, batch=batch, device=device, precision=precision) for precision in candidates}
+    seconds = _seconds_in_turns(steps, repeats=repeats)
     # A near tie must not be decided by the machine's noise.
     chosen = min(seconds, key=lambda precision: seconds[precision] * (1 if precision == "float32" else CLEAR_GAIN))
     logger.info(
@@ -57,24 +57,18 @@ def fastest_precision(
     return chosen
 
 
-def _step_seconds(
-    model: MultiTaskModel,
-    loss: MultiTaskLoss,
-    *,
-    batch: Batch,
-    device: torch.device,
-    precision: str,
-    repeats: int,
-) -> float:
+def _step(
+    model: MultiTaskModel, loss: MultiTaskLoss, *, batch: Batch, device: torch.device, precision: str
+) -> Callable[[], None]:
+    """Return what makes a step of a copy of the model."""
     network = to_channels_last(copy.deepcopy(model).to(device)).train()
     loss = copy.deepcopy(loss).to(device)
     images = {name: channels_last(image.to(device)) for name, image in batch["images"].items()}
     present = {name: flags.to(device) for name, flags in batch["present"].items()}
     truths = {name: truth.to(device) for name, truth in {**batch["label_maps"], **batch["targets"]}.items()}
     dtype = AUTOCAST_TYPES.get(precision)
-    durations = []
-    for _ in range(repeats + 1):
-        start = time.perf_counter()
+
+    def step() -> None:
         with torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
             logits = network(images, present)
         terms = loss(logits, truths, present)
@@ -83,5 +77,17 @@ def _step_seconds(
         network.zero_grad()
         if device.type == "cuda":
             torch.cuda.synchronize()
-        durations.append(time.perf_counter() - start)
-    return min(durations[1:])
+
+    return step
+
+
+def _seconds_in_turns(steps: Mapping[str, Callable[[], None]], *, repeats: int) -> dict[str, float]:
+    """Return the least seconds of each step; they take turns, so that what else the machine does falls on all."""
+    least = dict.fromkeys(steps, math.inf)
+    for turn in range(repeats + 1):
+        for precision, step in steps.items():
+            start = time.perf_counter()
+            step()
+            if turn:
+                least[precision] = min(least[precision], time.perf_counter() - start)
+    return least

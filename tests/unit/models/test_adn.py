@@ -4,8 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
-from monai.networks.blocks import ADN as MonaiADN
-from monai.networks.blocks import Convolution
+from monai.networks.blocks import Convolution, acti_norm
 
 import medweave.models.adn
 from medweave.models.adn import ADN, quicken
@@ -49,7 +48,7 @@ def test_without_dropout_equals_pytorch_forwards_and_backwards(shape, memory, sl
     features = torch.randn(shape, generator=generator).contiguous(memory_format=memory)
     towards = torch.randn(shape, generator=generator)  # not always in the memory format of the features
     results = []
-    for kind in (ADN, MonaiADN):
+    for kind in (ADN, acti_norm.ADN):
         layer = unit(kind, dropout=0.0, slope=slope, norm="batch", channels=shape[1], dims=len(shape) - 2)
         leaf = features.clone(memory_format=torch.preserve_format).requires_grad_()
         activated = layer(leaf)
@@ -62,7 +61,7 @@ def test_without_dropout_equals_pytorch_forwards_and_backwards(shape, memory, sl
 
 def test_zero_is_below_zero_as_in_pytorch() -> None:
     gradients = []
-    for kind in (ADN, MonaiADN):
+    for kind in (ADN, acti_norm.ADN):
         layer, features = unit(kind, dropout=0.0), torch.zeros((1, 4, 2, 2), requires_grad=True)
         layer.N = torch.nn.Identity()
         layer(features).sum().backward()
@@ -102,7 +101,7 @@ def test_drops_the_share_that_it_is_told(probability) -> None:
 
 def test_infinity_and_nan_pass_through_without_a_warning() -> None:
     features = torch.tensor([torch.inf, -torch.inf, torch.nan, 3e38]).view(1, 1, 2, 2)
-    layer, reference = without_norm(0.0, slope=3.0), unit(MonaiADN, dropout=0.0, slope=3.0)
+    layer, reference = without_norm(0.0, slope=3.0), unit(acti_norm.ADN, dropout=0.0, slope=3.0)
     reference.N = torch.nn.Identity()
     torch.testing.assert_close(layer(features), reference(features), equal_nan=True)
 
@@ -133,7 +132,7 @@ def test_every_stream_has_draws_of_its_own_and_neither_threads_nor_blocks_change
 
 def test_evaluation_is_monais() -> None:
     features = torch.randn((2, 4, 3, 3))
-    layer, reference = (unit(kind, dropout=0.5, norm="batch").eval() for kind in (ADN, MonaiADN))
+    layer, reference = (unit(kind, dropout=0.5, norm="batch").eval() for kind in (ADN, acti_norm.ADN))
     assert torch.equal(layer(features), reference(features))
 
 

@@ -45,13 +45,29 @@ def _fastest(model, loss, *present):
 def test_the_precision_with_the_clearly_shorter_step_is_taken(monkeypatch, seconds, fastest):
     durations = dict(zip(("float32", "bfloat16"), seconds, strict=True))
     monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)
-    monkeypatch.setattr(precision, "_step_seconds", lambda *_, **settings: durations[settings["precision"]])
+    monkeypatch.setattr(
+        precision, "_seconds_in_turns", lambda steps, repeats: {name: durations[name] for name in steps}
+    )
     assert _fastest(*_network()) == fastest
+
+
+def test_steps_take_turns_and_the_fastest_but_the_first_counts(monkeypatch):
+    clock, made = [0.0], []
+    took = {"float32": iter((1.0, 5.0, 7.0)), "bfloat16": iter((9.0, 8.0, 6.0))}
+
+    def step(name):
+        made.append(name)
+        clock[0] += next(took[name])
+
+    monkeypatch.setattr(precision.time, "perf_counter", lambda: clock[0])
+    steps = {name: lambda name=name: step(name) for name in took}
+    assert precision._seconds_in_turns(steps, repeats=2) == {"float32": 5.0, "bfloat16": 6.0}
+    assert made == ["float32", "bfloat16"] * 3
 
 
 def test_a_processor_without_bfloat16_takes_float32_unmeasured(monkeypatch):
     monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
-    monkeypatch.setattr(precision, "_step_seconds", lambda *_, **__: pytest.fail("measured"))
+    monkeypatch.setattr(precision, "_seconds_in_turns", lambda *_, **__: pytest.fail("measured"))
     assert _fastest(*_network()) == "float32"
 
 
