@@ -6,9 +6,9 @@ import torch
 from monai.networks.blocks.convolutions import Convolution, ResidualUnit
 from torch import Tensor, nn
 
-from medweave.models.adn import quicken
 from medweave.models.blocks import Norm
-from medweave.models.encoders.monai_unet import monai_norm
+from medweave.models.encoders.monai_unet import monai_dropout, monai_norm
+from medweave.models.prelu import PReLU
 from medweave.models.transposed_convolution import ConvTranspose2d, ConvTranspose3d
 
 
@@ -66,26 +66,28 @@ class MonaiUNetDecoder(nn.Module):
             inputs,
             outputs,
             strides=2,
+            act=(PReLU, {}),
             norm=monai_norm(norm),
-            dropout=dropout,
+            dropout=monai_dropout(dropout),
             conv_only=is_top and residual_units == 0,
             is_transposed=True,
         )
         # Of MONAI's block only the layer's class is another: it adds no parameter.
         transposed.conv.__class__ = ConvTranspose2d if spatial_dims == 2 else ConvTranspose3d
         if residual_units == 0:
-            return quicken(transposed)
+            return transposed
         unit = ResidualUnit(
             spatial_dims,
             outputs,
             outputs,
             strides=1,
             subunits=1,
+            act=(PReLU, {}),
             norm=monai_norm(norm),
-            dropout=dropout,
+            dropout=monai_dropout(dropout),
             last_conv_only=is_top,
         )
-        return quicken(nn.Sequential(transposed, unit))
+        return nn.Sequential(transposed, unit)
 
     def forward(self, pyramid: Sequence[Tensor]) -> Tensor:
         """Return (B, out_channels, *spatial) at the input's resolution."""

@@ -1,14 +1,16 @@
 """The contracting path of MONAI's UNet."""
 
 from monai.networks.blocks.convolutions import ResidualUnit
+from monai.networks.layers.factories import Dropout as DropoutFactory
 from monai.networks.layers.factories import Norm as NormFactory
 from torch import Tensor, nn
 
-from medweave.models.adn import quicken
 from medweave.models.batch_norm import BatchNorm2d, BatchNorm3d
 from medweave.models.blocks import LevelChannels, Norm
+from medweave.models.dropout import Dropout
 from medweave.models.encoders.encoder import ENCODERS, Encoder, equal_strides, run_stages
 from medweave.models.instance_norm import InstanceNorm2d, InstanceNorm3d
+from medweave.models.prelu import PReLU
 
 
 @ENCODERS.register("monai_unet")
@@ -42,16 +44,15 @@ class MonaiUNetEncoder(Encoder):
         halvings = [*range(1, len(self.channels)), len(self.channels) - 1]
         self.strides = equal_strides(*(2**count for count in halvings), spatial_dims=spatial_dims)
         self.stages = nn.ModuleList(
-            quicken(
-                ResidualUnit(
-                    spatial_dims,
-                    before,
-                    after,
-                    strides=1 if level == len(self.channels) - 1 else 2,
-                    subunits=residual_units,
-                    norm=monai_norm(norm),
-                    dropout=dropout,
-                )
+            ResidualUnit(
+                spatial_dims,
+                before,
+                after,
+                strides=1 if level == len(self.channels) - 1 else 2,
+                subunits=residual_units,
+                act=(PReLU, {}),
+                norm=monai_norm(norm),
+                dropout=monai_dropout(dropout),
             )
             for level, (before, after) in enumerate(zip((in_channels, *self.channels), self.channels, strict=False))
         )
@@ -69,6 +70,16 @@ def _instance_norm(spatial_dims: int) -> type[nn.Module]:
 @NormFactory.factory_function("medweave_batch")  # type: ignore[untyped-decorator]
 def _batch_norm(spatial_dims: int) -> type[nn.Module]:
     return BatchNorm2d if spatial_dims == 2 else BatchNorm3d
+
+
+@DropoutFactory.factory_function("medweave_dropout")  # type: ignore[untyped-decorator]
+def _dropout(_dropout_dims: int) -> type[nn.Module]:
+    return Dropout
+
+
+def monai_dropout(probability: float) -> tuple[str, dict[str, float]]:
+    """Return MONAI's name and arguments of dropout."""
+    return "medweave_dropout", {"p": probability}
 
 
 def monai_norm(norm: Norm) -> tuple[str, dict[str, bool | int]]:
