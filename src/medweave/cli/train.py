@@ -11,6 +11,7 @@ from rich.console import Console
 from medweave.cli.progress import case_progress
 from medweave.training.folds import SCORE, alarm_lines
 from medweave.training.summary import measurement_lines
+from medweave.training.training_fit import fit_lines
 from medweave.workflows import train as workflow
 from medweave.workflows import train_folds as folds_workflow
 
@@ -54,7 +55,8 @@ def train(
 def _lines(summary: Mapping[str, Any]) -> list[str]:
     best, epochs = f"{summary['monitor']} {summary['best_value']:.4f}", summary["epochs"]
     ended = f"; it ended, {summary['ended']}" if summary["ended_early"] else ""
-    return [f"best {best} in epoch {summary['best_epoch']} of {epochs}{ended}", *measurement_lines(summary)]
+    how = f"best {best} in epoch {summary['best_epoch']} of {epochs}{ended}"
+    return [how, *fit_lines(summary), *measurement_lines(summary)]
 
 
 def _fold_lines(summary: Mapping[str, Any]) -> list[str]:

@@ -8,7 +8,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from medweave.data.dataset import Batch, SeededSampler, TrainingDataset, collate
-from medweave.training.module import ValidationCase
+from medweave.training.study_case import StudyCase
 
 
 class StudyData(pl.LightningDataModule):
@@ -27,7 +27,7 @@ class StudyData(pl.LightningDataModule):
     def __init__(
         self,
         training: TrainingDataset,
-        validation: Sequence[ValidationCase],
+        validation: Sequence[StudyCase],
         *,
         batch_size: int,
         per_case: int,
@@ -57,7 +57,7 @@ class StudyData(pl.LightningDataModule):
             generator=torch.Generator(),
         )
 
-    def val_dataloader(self) -> DataLoader[ValidationCase]:
+    def val_dataloader(self) -> DataLoader[StudyCase]:
         """Return the loader of the validation cases, which are opened where they are used."""
         return DataLoader(self.validation, batch_size=None, collate_fn=_same)  # type: ignore[arg-type]
 
@@ -74,5 +74,5 @@ class StudyData(pl.LightningDataModule):
         self.sampler.set_epoch(state_dict["next_epoch"])
 
 
-def _same(item: ValidationCase) -> ValidationCase:
+def _same(item: StudyCase) -> StudyCase:
     return item

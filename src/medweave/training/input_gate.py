@@ -1,20 +1,18 @@
 """After the loop: what the training cases look like to the eye and to the network, for the input gate."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from medweave.data.case import Case
-from medweave.data.preparation import PreparedCase
 from medweave.inference.gate.appearance import Appearance, TrainingAppearance
 from medweave.inference.gate.features import FeatureSpace, fit_feature_space
 from medweave.inference.gate.gate import InputGate, picture_values
 from medweave.inference.gate.radiograph import RADIOGRAPH_RULES, broken_rules
 from medweave.inference.predictor import Predictor
 from medweave.preprocessing.readers.raster import is_raster
+from medweave.training.study_case import StudyCase, evenly_chosen
 
 #: Cases of each part that are looked at, evenly chosen.
 MAX_CASES = 200
@@ -22,19 +20,11 @@ MAX_CASES = 200
 KEPT_SHARE = 0.98
 
 
-@dataclass(frozen=True)
-class GateCase:
-    """A case of the training or the validation part, its files and its preprocessed arrays."""
-
-    case: Case
-    prepared: PreparedCase
-
-
 def fit_input_gate(
     predictor: Predictor,
     *,
-    training: Sequence[GateCase],
-    validation: Sequence[GateCase],
+    training: Sequence[StudyCase],
+    validation: Sequence[StudyCase],
     on_case: Callable[[], None] = lambda: None,
 ) -> InputGate:
     """Learn what the inputs of a model are like.
@@ -67,13 +57,12 @@ def fit_input_gate(
     )
 
 
-def gate_cases(cases: Sequence[GateCase]) -> list[GateCase]:
+def gate_cases(cases: Sequence[StudyCase]) -> list[StudyCase]:
     """Return the cases of a part that are looked at."""
-    positions = np.linspace(0, len(cases) - 1, min(len(cases), MAX_CASES)).astype(int)
-    return [cases[position] for position in positions]
+    return evenly_chosen(cases, MAX_CASES)
 
 
-def _appearance(predictor: Predictor, name: str, cases: Sequence[GateCase]) -> TrainingAppearance:
+def _appearance(predictor: Predictor, name: str, cases: Sequence[StudyCase]) -> TrainingAppearance:
     source, preprocessor = predictor.source, predictor.source.inputs[name].preprocessor
     having = gate_cases([entry for entry in cases if source.has_input(entry.case, name)])
     return TrainingAppearance.of(
@@ -82,7 +71,7 @@ def _appearance(predictor: Predictor, name: str, cases: Sequence[GateCase]) -> T
     )
 
 
-def _kept_rules(predictor: Predictor, name: str, cases: Sequence[GateCase]) -> tuple[str, ...]:
+def _kept_rules(predictor: Predictor, name: str, cases: Sequence[StudyCase]) -> tuple[str, ...]:
     """Return the rules that nearly all training images keep; none of anything but pictures."""
     paths = _pictures(predictor, name, cases)
     broken = [broken_rules(picture_values(path)) for path in paths]
@@ -93,7 +82,7 @@ def _kept_rules(predictor: Predictor, name: str, cases: Sequence[GateCase]) -> t
     )
 
 
-def _pictures(predictor: Predictor, name: str, cases: Sequence[GateCase]) -> list[Path]:
+def _pictures(predictor: Predictor, name: str, cases: Sequence[StudyCase]) -> list[Path]:
     source = predictor.source
     if source.inputs[name].preprocessor.spatial_dims != 2:
         return []

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
-import SimpleITK as sitk
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn, optim
@@ -19,17 +18,9 @@ from medweave.inference.backends.torch import channels_last
 from medweave.inference.prediction import Prediction
 from medweave.inference.predictor import Predictor
 from medweave.losses.loss import MultiTaskLoss
-from medweave.metrics.overlap import dice_of_structures
 from medweave.models.multitask import MultiTaskModel
+from medweave.training.study_case import StudyCase
 from medweave.training.validation_scores import ValidationScores
-
-
-@dataclass(frozen=True)
-class ValidationCase:
-    """A validation case: its files and its prepared arrays."""
-
-    case: Case
-    prepared: PreparedCase
 
 
 @dataclass(frozen=True)
@@ -111,7 +102,7 @@ class MultiTaskModule(pl.LightningModule):
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """Move training batches; a validation case is not moved, for the Predictor moves what the network needs."""
-        if isinstance(batch, ValidationCase):
+        if isinstance(batch, StudyCase):
             return batch
         return super().transfer_batch_to_device(batch, device, dataloader_idx)
 
@@ -137,26 +128,17 @@ class MultiTaskModule(pl.LightningModule):
             self._log(f"train/weight_{head}", weight)
         return total
 
-    def validation_step(self, batch: ValidationCase, batch_index: int) -> dict[str, ValidationOutcome]:
+    def validation_step(self, batch: StudyCase, batch_index: int) -> dict[str, ValidationOutcome]:
         """Predict a whole case and compare it with its truth."""
         inputs = batch.prepared.inputs()
         logits = self.predictor.logits(inputs)
         prediction = self.predictor.finish(batch.case.case_id, logits, inputs)
         for head, term in self._validation_terms(logits, batch.prepared).items():
             self._found.add_loss(head, term.item())
-        for head in self.predictor.network_classes:
-            if head in batch.prepared.targets:
-                self._found.add_class(head, logits[head], batch.prepared.targets[head])
-        scores: dict[str, dict[str, float]] = {}
-        for head, info in self.predictor.segmentation_heads.items():
-            truth = self.predictor.source.read_label_map(batch.case, head)
-            if truth is None or head not in prediction.segmentations:
-                continue
-            predicted = sitk.GetArrayViewFromImage(prediction.segmentations[head].label_map)
-            true = sitk.GetArrayViewFromImage(truth)
-            scores[head] = dice_of_structures(predicted, true, info.structures)
-            self._found.add_dice(head, scores[head])
-        return {"outcome": ValidationOutcome(batch.case, prediction, scores)}
+        dice = self._found.add_answers(
+            self.predictor, batch.case, batch.prepared.targets, logits=logits, prediction=prediction
+        )
+        return {"outcome": ValidationOutcome(batch.case, prediction, dice)}
 
     def on_validation_epoch_end(self) -> None:
         """Log what was found, and step a plateau schedule by the score."""

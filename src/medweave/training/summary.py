@@ -7,6 +7,7 @@ from medweave.data.split import Split
 from medweave.recipes.schema import Recipe
 from medweave.runs.folder import RunFolder
 from medweave.training.trainer import Outcome
+from medweave.training.training_fit import fit_lines
 
 NOTE = "Validation values chose the epoch and are optimistic; `medweave evaluate` measures on the test part."
 
@@ -20,6 +21,7 @@ def summarise_training(
     parameters: int,
     seconds: float,
     measured: Mapping[str, Mapping[str, Any]],
+    fitted: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the content of training_summary.json; epochs count from 1 in it.
 
@@ -31,6 +33,7 @@ def summarise_training(
         parameters: Number of the network's parameters.
         seconds: Duration of the whole command.
         measured: What `fit_measurement_classifiers` says of each head that measurements answer.
+        fitted: Number (`cases`) and scores (`scores`) of training cases that the best weights answered.
     """
     best = next(row for row in outcome.history if row["epoch"] == outcome.best_epoch)
     files = {
@@ -51,6 +54,7 @@ def summarise_training(
         "ended_early": outcome.ended_early,
         "seconds": round(seconds, 1),
         "at_best_epoch": _losses_and_scores(best),
+        "fitted_cases": dict(fitted),
         "last_epoch": _losses_and_scores(outcome.history[-1]),
         "parameters": parameters,
         "cases": {part: len(split.part(part)) for part in ("train", "val", "test")},
@@ -77,11 +81,25 @@ after {summary["seconds"] / 60:.1f} minutes in all; {summary["ended"]}.
 | at the best epoch | |
 | --- | --- |
 {values}
-{by_measurements}
+{_fit_table(summary)}{by_measurements}
 ![Training curves]({summary["files"]["curves"]})
 
 {summary["note"]}
 """
+
+
+def _fit_table(summary: Mapping[str, Any]) -> str:
+    fitted, validated = summary["fitted_cases"], summary["at_best_epoch"]
+    rows = "".join(
+        f"| {name} | {validated[f'val/{name}']:.4f} | {value:.4f} |\n"
+        for name, value in fitted["scores"].items()
+        if f"val/{name}" in validated
+    )
+    if not rows:
+        return ""
+    heading = f"| score | validation ({summary['cases']['val']}) | training ({fitted['cases']}) |"
+    conclusion = "".join(f"\n{line[0].upper()}{line[1:]}.\n" for line in fit_lines(summary))
+    return f"\n{heading}\n| --- | --- | --- |\n{rows}{conclusion}"
 
 
 def measurement_lines(summary: Mapping[str, Any]) -> list[str]:

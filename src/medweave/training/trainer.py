@@ -22,8 +22,9 @@ from medweave.training.callbacks.resources import Resources
 from medweave.training.callbacks.tensorboard import TensorBoardPictures
 from medweave.training.callbacks.weight_average import WeightAverage
 from medweave.training.data import StudyData
-from medweave.training.module import MultiTaskModule, ValidationCase
+from medweave.training.module import MultiTaskModule
 from medweave.training.precision import LIGHTNING_PRECISION
+from medweave.training.study_case import StudyCase
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +105,7 @@ def fit(
     module: MultiTaskModule,
     *,
     training: TrainingDataset,
-    validation: Sequence[ValidationCase],
+    validation: Sequence[StudyCase],
     settings: LoopSettings,
     run: RunFolder,
     resume: bool,

@@ -1,13 +1,17 @@
-"""What a validation finds, accumulated over its cases."""
+"""What is found on cases whose truth is known, accumulated over them."""
 
 from collections import defaultdict
 from collections.abc import Mapping
 
 import numpy as np
+import SimpleITK as sitk
 from numpy.typing import NDArray
 
+from medweave.data.case import Case
 from medweave.data.preparation import Target
-from medweave.metrics.overlap import mean_dice
+from medweave.inference.prediction import Prediction
+from medweave.inference.predictor import Predictor
+from medweave.metrics.overlap import dice_of_structures, mean_dice
 from medweave.training.class_scores import class_scores
 
 
@@ -31,8 +35,42 @@ class ValidationScores:
         """Add the answer of a classification head to a case, logits (classes,)."""
         self._classified[head].append((logits, target))
 
+    def add_answers(
+        self,
+        predictor: Predictor,
+        case: Case,
+        targets: Mapping[str, Target],
+        *,
+        logits: Mapping[str, NDArray[np.float32]],
+        prediction: Prediction,
+    ) -> dict[str, dict[str, float]]:
+        """Compare the answers to a case with its truth, as far as it has one.
+
+        Args:
+            predictor: Which gave them.
+            case: The case.
+            targets: Its targets by classification head.
+            logits: Of the network.
+            prediction: What the predictor made of them, on the case's own grid.
+
+        Returns:
+            Dice of each structure by segmentation head; heads without truth are left out.
+        """
+        for head in predictor.network_classes:
+            if head in targets:
+                self.add_class(head, logits[head], targets[head])
+        dice: dict[str, dict[str, float]] = {}
+        for head, info in predictor.segmentation_heads.items():
+            truth = predictor.source.read_label_map(case, head)
+            if truth is None or head not in prediction.segmentations:
+                continue
+            predicted = sitk.GetArrayViewFromImage(prediction.segmentations[head].label_map)
+            dice[head] = dice_of_structures(predicted, sitk.GetArrayViewFromImage(truth), info.structures)
+            self.add_dice(head, dice[head])
+        return dice
+
     def values(self) -> dict[str, float]:
-        """Return what is logged, by name.
+        """Return what is logged of a validation, by name.
 
         `val/loss_HEAD` is the mean over the cases with truth and `val/loss` the sum over the heads;
         `val/dice_HEAD_STRUCTURE` is a mean, and `val/dice` the mean over heads of that over structures and cases;

@@ -24,6 +24,7 @@ from medweave.core.allocation import keep_freed_memory
 from medweave.core.files import new_output_folder, write_json, write_text
 from medweave.core.logging import log_to_file
 from medweave.data.audit import Audit
+from medweave.data.preparation import PreparedCase
 from medweave.data.split import Part, linked_through_all
 from medweave.inference.backends.torch import avoid_faulty_amx_kernels, to_channels_last
 from medweave.inference.predictor import Predictor
@@ -42,12 +43,14 @@ from medweave.runs.continuation import (
 from medweave.runs.folder import RunFolder
 from medweave.runs.manifest import now, read_manifest
 from medweave.training.calibration import fit_temperatures
-from medweave.training.input_gate import GateCase, fit_input_gate, gate_cases
+from medweave.training.input_gate import fit_input_gate, gate_cases
 from medweave.training.measurement import fit_measurement_classifiers, measure_cases
-from medweave.training.module import MultiTaskModule, ValidationCase
+from medweave.training.module import MultiTaskModule
 from medweave.training.pictures import save_class_distribution, save_curves
+from medweave.training.study_case import StudyCase
 from medweave.training.summary import summarise_training, summary_markdown
 from medweave.training.trainer import LoopSettings, Outcome, fit
+from medweave.training.training_fit import fitted_cases, score_fitted_cases
 from medweave.workflows.study import OnProgress, Study, counter, prepare_study, scan_study
 
 
@@ -132,8 +135,10 @@ def train_study(
         _calibrate(study, best, folder)
         _learn_inputs(study, best, folder, on_progress=on_progress)
         measured = _measure(study, best, folder, classifier_parts=classifier_parts, on_progress=on_progress)
+        fitted = _score_fitted(study, best, on_progress=on_progress)
         seconds = time.perf_counter() - started
-        return TrainingResult(folder, _finish(study, folder, outcome, module.model, measured=measured, seconds=seconds))
+        summary = _finish(study, folder, outcome, module.model, measured=measured, fitted=fitted, seconds=seconds)
+        return TrainingResult(folder, summary)
 
 
 def _train(study: Study, folder: RunFolder, *, resume: bool) -> tuple[Outcome, MultiTaskModule]:
@@ -151,8 +156,7 @@ def _train(study: Study, folder: RunFolder, *, resume: bool) -> tuple[Outcome, M
         make_schedule=lambda optimizer: build_scheduler(recipe, optimizer, course),
         seed=settings.seed,
     )
-    cases = study.cases
-    validation = [ValidationCase(cases[prepared.case_id], prepared) for prepared in study.val]
+    validation = _study_cases(study, study.val)
     outcome = fit(module, training=dataset, validation=validation, settings=settings, run=folder, resume=resume)
     return outcome, module
 
@@ -186,10 +190,7 @@ def _calibrate(study: Study, best: Predictor, folder: RunFolder) -> None:
 
 def _learn_inputs(study: Study, best: Predictor, folder: RunFolder, *, on_progress: OnProgress) -> None:
     """Keep what the inputs of the fitted cases are like, to know another one."""
-    cases = study.cases
-    training, validation = (
-        [GateCase(cases[prepared.case_id], prepared) for prepared in part] for part in (study.train, study.val)
-    )
+    training, validation = (_study_cases(study, part) for part in (study.train, study.val))
     total = len(gate_cases(training)) + len(gate_cases(validation))
     gate = fit_input_gate(
         best,
@@ -215,6 +216,18 @@ def _measure(
     )
 
 
+def _score_fitted(study: Study, best: Predictor, *, on_progress: OnProgress) -> dict[str, Any]:
+    """Score training cases with the best weights, to set beside the validation's scores."""
+    cases = fitted_cases(_study_cases(study, study.train), validation=len(study.val))
+    on_case = counter("scoring training cases", len(cases), on_progress)
+    return {"cases": len(cases), "scores": score_fitted_cases(best, cases, on_case=on_case)}
+
+
+def _study_cases(study: Study, part: Sequence[PreparedCase]) -> list[StudyCase]:
+    cases = study.cases
+    return [StudyCase(cases[prepared.case_id], prepared) for prepared in part]
+
+
 def _finish(
     study: Study,
     folder: RunFolder,
@@ -222,6 +235,7 @@ def _finish(
     model: MultiTaskModel,
     *,
     measured: Mapping[str, Mapping[str, Any]],
+    fitted: Mapping[str, Any],
     seconds: float,
 ) -> dict[str, Any]:
     """Write the summary, the curves and the end into the manifest."""
@@ -233,6 +247,7 @@ def _finish(
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         seconds=seconds,
         measured=measured,
+        fitted=fitted,
     )
     save_curves(outcome, recipe=study.recipe, folder=folder)
     targets = build_study_source(study.recipe).targets

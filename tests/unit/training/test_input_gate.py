@@ -10,7 +10,8 @@ from medweave.data.case import Case
 from medweave.data.study import InputSource, StudySource
 from medweave.preprocessing.pipeline import Preprocessor
 from medweave.training import input_gate
-from medweave.training.input_gate import GateCase, fit_input_gate, gate_cases
+from medweave.training.input_gate import fit_input_gate, gate_cases
+from medweave.training.study_case import StudyCase
 
 FLAT = Preprocessor(spatial_dims=2, resize_voxels=(8, 8))
 
@@ -31,7 +32,7 @@ def _case(folder, number, *, colour=False, mri=False):
     if mri:
         sitk.WriteImage(sitk.Image(4, 5, 6, sitk.sitkFloat32) + number, str(folder / f"{number}.mha"))
         images["mri"], inputs["mri"] = folder / f"{number}.mha", np.float32(number)
-    return GateCase(Case(str(number), str(number), images=images), SimpleNamespace(inputs=lambda: inputs))
+    return StudyCase(Case(str(number), str(number), images=images), SimpleNamespace(inputs=lambda: inputs))
 
 
 @pytest.fixture

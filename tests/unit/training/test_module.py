@@ -20,7 +20,8 @@ from medweave.models.multitask import MultiTaskModel
 from medweave.optimization.optimizers import sgd
 from medweave.optimization.schedulers import Course, cosine, plateau
 from medweave.preprocessing.readers.medical import read_label_map
-from medweave.training.module import MultiTaskModule, ValidationCase
+from medweave.training.module import MultiTaskModule
+from medweave.training.study_case import StudyCase
 
 
 def _module(*, make_schedule=lambda optimizer: cosine(optimizer, Course(2, 2)), learn_weights=False):
@@ -142,7 +143,7 @@ def test_an_epoch_s_random_numbers_depend_on_seed_and_epoch_alone(monkeypatch):
 
 
 def test_a_validation_case_stays_where_it_is():
-    case = ValidationCase(None, None)
+    case = StudyCase(None, None)
     assert _module().transfer_batch_to_device(case, torch.device("meta"), 0) is case
 
 

@@ -22,6 +22,7 @@ def _summary(tmp_path, measured=None):
         parameters=1234567,
         seconds=90.04,
         measured=measured or {},
+        fitted={"cases": 1, "scores": {"dice_heart_left_atrium": 0.8, "score": 0.7}},
     )
 
 
@@ -52,6 +53,11 @@ def test_the_markdown_says_it_in_a_sentence_and_a_table(tmp_path):
     )
     assert "1,234,567 parameters" in text
     assert "| train/loss | 0.6000 |" in text
+    assert (
+        "\n| score | validation (1) | training (1) |\n| --- | --- | --- |\n| score | 0.7500 | 0.7000 |\n"
+        "\nScore 0.7500 on validation cases, 0.7000 on training cases: it underfits; more epochs, a larger network or"
+        " less augmentation may help.\n\n!["
+    ) in text
     assert "![Training curves](figures/training_curves.png)" in text
 
 
@@ -65,7 +71,7 @@ def test_what_measurements_tell_is_in_both(tmp_path):
     )
     assert summary["measurement_classifiers"]["diagnosis"]["n_cases"] == 60
     assert measurement_lines(summary) == [line]
-    assert f"|\n\nD{line[1:]}.\n\n![Training curves]" in summary_markdown(summary)
+    assert f".\n\nD{line[1:]}.\n\n![Training curves]" in summary_markdown(summary)
 
 
 def test_what_could_not_be_cross_validated_is_said(tmp_path):
