@@ -60,7 +60,6 @@ def test_every_component_of_a_completed_recipe_has_every_parameter() -> None:
     recipe = complete_recipe(load_recipe("heart"), "heart")
     names = [set(component.parameters) for component in recipe.augmentation]
     assert names == [
-        {"probability", "axes"},
         {"probability", "rotate_degrees", "in_plane_only", "scale", "translate_voxels", "shear"},
         {"probability", "std"},
         {"probability", "factor"},
@@ -76,8 +75,8 @@ def test_every_problem_is_reported_at_once() -> None:
         "model.heads.heart.activaton=sigmoid",
         "losses.heart.wieght=2",
         "losses.heart.weight=-1",
-        "augmentation.1.rotate=1",
-        "augmentation.2.probability=2",
+        "augmentation.0.rotate=1",
+        "augmentation.1.probability=2",
         "optimizer.lr=fast",
         "data.layout=msdd",
         "preprocessing.mri.size_voxels=[64,64]",
@@ -90,9 +89,9 @@ def test_every_problem_is_reported_at_once() -> None:
         "losses.heart.wieght: unknown parameter of loss 'dice_ce'. Did you mean 'weight'? "
         "It takes batch, include_background, squared, smooth, dice_weight, ce_weight, weight",
         "losses.heart.weight: must be a number of at least 0, got -1",
-        "augmentation.1.rotate: unknown parameter of augmentation 'affine'. Did you mean 'rotate_degrees'? "
+        "augmentation.0.rotate: unknown parameter of augmentation 'affine'. Did you mean 'rotate_degrees'? "
         "It takes probability, rotate_degrees, scale, translate_voxels, shear, in_plane_only",
-        "augmentation.2.probability: input should be less than or equal to 1, got 2",
+        "augmentation.1.probability: input should be less than or equal to 1, got 2",
         "optimizer.lr: input should be a valid number, unable to parse string as a number, got 'fast'",
         "preprocessing.mri.size_voxels: input 'mri' has 3 axes, got [64, 64]",
     ]

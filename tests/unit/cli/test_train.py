@@ -17,6 +17,8 @@ SUMMARY = {
     "ended_early": True,
     "seconds": 90.0,
     "measurement_classifiers": {},
+    "at_best_epoch": {"val/score": 0.91234},
+    "fitted_cases": {"cases": 2, "scores": {"score": 0.95}},
 }
 
 
@@ -52,6 +54,7 @@ def test_arguments_reach_the_workflow_and_the_next_step_is_named(calls):
     assert calls == [("heart", expected)]
     assert result.stdout.splitlines() == [
         "best val/score 0.9123 in epoch 7 of 9; it ended, no better val/score in 2 validations",
+        "score 0.9123 on validation cases, 0.9500 on training cases",
         "1.5 minutes; runs/a",
         "next: medweave evaluate runs/a",
     ]
