@@ -7,9 +7,9 @@ from medweave.inference.predictor import Predictor
 from medweave.training.study_case import StudyCase, evenly_chosen
 from medweave.training.validation_scores import ValidationScores
 
-#: Of a score, between training and validation cases: below it the network has hardly learnt its cases by heart …
+#: Gap between the scores of training and of validation cases below which a network may underfit.
 CLOSE = 0.03
-#: … and above it, mainly.
+#: Gap above which it overfits.
 FAR = 0.1
 #: A score of the training cases that leaves little to learn: two outlines of one structure often agree no better.
 LEARNT = 0.94
@@ -47,11 +47,17 @@ def fit_lines(summary: Mapping[str, Any]) -> list[str]:
     """Return what the gap between training and validation cases tells, from the content of training_summary.json.
 
     Returns:
-        A line, or none where there are no scores to compare.
+        A line, or none where a score is missing or made of other heads than its counterpart.
     """
-    fitted, validated = summary["fitted_cases"]["scores"].get("score"), summary["at_best_epoch"].get("val/score")
-    if fitted is None or validated is None:
+    of_fitted = summary["fitted_cases"]["scores"]
+    of_validation = {
+        name.removeprefix("val/"): value
+        for name, value in summary["at_best_epoch"].items()
+        if name.startswith("val/") and not name.startswith("val/loss")
+    }
+    if "score" not in of_fitted or of_fitted.keys() != of_validation.keys():
         return []
+    fitted, validated = of_fitted["score"], of_validation["score"]
     gap = fitted - validated
     if gap > FAR:
         meaning = ": it overfits; more cases, more augmentation or a smaller network help, more epochs hardly"

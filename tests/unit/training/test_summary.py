@@ -22,7 +22,7 @@ def _summary(tmp_path, measured=None):
         parameters=1234567,
         seconds=90.04,
         measured=measured or {},
-        fitted={"cases": 1, "scores": {"dice_heart_left_atrium": 0.8, "score": 0.7}},
+        fitted={"cases": 1, "scores": {"score": 0.7}},
     )
 
 

@@ -54,5 +54,8 @@ def test_the_gap_tells_what_may_help(fitted, validated, meaning):
     assert meaning or line == start
 
 
-def test_without_scores_nothing_is_told():
-    assert fit_lines(_summary(None, 0.9)) == fit_lines(_summary(0.9, None)) == []
+def test_without_scores_of_the_same_heads_nothing_is_told():
+    assert fit_lines(_summary(None, 0.9)) == fit_lines(_summary(0.9, None)) == fit_lines(_summary(None, None)) == []
+    other = _summary(0.9, 0.9)
+    other["fitted_cases"]["scores"]["accuracy_side"] = 0.9
+    assert fit_lines(other) == []
