@@ -7,6 +7,9 @@ from torch import Tensor, nn
 
 from medweave.models.eager import is_eager_on_cpu
 
+#: Squared mean over variance above which float32 has too few digits for both; then the mean is taken away first.
+FLAT = 1e3
+
 
 class _FastInstanceNorm(torch.autograd.Function):
     """Instance normalisation in whole-tensor operations, forwards and backwards.
@@ -16,8 +19,12 @@ class _FastInstanceNorm(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float) -> Tensor:
-        mean, inverse_deviation = _statistics(features, eps)
         shape = (*features.shape[:2], *(1 for _ in features.shape[2:]))
+        mean, variance = _moments(features, eps)
+        if (mean**2 > FLAT * variance).any():
+            features = features - mean.float().view(shape)
+            mean, variance = _moments(features, eps)
+        mean, inverse_deviation = mean.float(), torch.rsqrt(variance + eps).float()
         scale = inverse_deviation if weight is None else inverse_deviation * weight
         offset = -mean * scale if bias is None else bias - mean * scale
         ctx.save_for_backward(features, weight, mean, inverse_deviation)
@@ -41,17 +48,16 @@ class _FastInstanceNorm(torch.autograd.Function):
         return towards_features, correlation.sum(0), gradient_sum.sum(0), None
 
 
-def _statistics(features: Tensor, eps: float) -> tuple[Tensor, Tensor]:
-    """Return the mean and 1 / deviation of each channel of each sample, (B, C).
+def _moments(features: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    """Return the mean and variance of each channel of each sample, (B, C) in double precision.
 
     PyTorch's group normalisation keeps the channels-last format, but then adds up all voxels of a group in one float32
     number, which costs three digits in volumes. It is given the planes one by one, and their moments are joined here.
     """
     batch, channels, planes = features.shape[:3]
-    slabs = features.transpose(1, 2).flatten(0, 1)
-    slabs = slabs.unsqueeze(2) if slabs.ndim == 3 else slabs  # three axes have no channels-last format
-    slabs = slabs.contiguous(memory_format=torch.channels_last)  # as they are, unless the features were contiguous
-    voxels = slabs[0, 0].numel()
+    voxels = features[0, 0, 0].numel()
+    rows = features.movedim(1, -1).contiguous()  # as they are, unless the features were contiguous
+    slabs = rows.view(batch * planes, voxels, 1, channels).permute(0, 3, 1, 2)
     _, means, inverse_deviations = torch.native_group_norm(
         slabs, None, None, batch * planes, channels, voxels, channels, eps
     )
@@ -59,7 +65,7 @@ def _statistics(features: Tensor, eps: float) -> tuple[Tensor, Tensor]:
     variances = inverse_deviations.view(batch, planes, channels).double() ** -2 - eps
     mean = means.mean(dim=1)
     variance = (variances + (means - mean[:, None]) ** 2).mean(dim=1).clamp_min(0)
-    return mean.float(), torch.rsqrt(variance + eps).float()
+    return mean, variance
 
 
 def _normalise(layer: "InstanceNorm2d | InstanceNorm3d", features: Tensor) -> Tensor | None:

@@ -101,6 +101,15 @@ class _LastEpochIsValidated(Callback):
             trainer.check_val_every_n_epoch = 1
 
 
+class _StaysStopped(Callback):
+    """Ends a resumed training that had been stopped early before it was interrupted."""
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        stopping = trainer.early_stopping_callback
+        if stopping is not None and stopping.wait_count >= stopping.patience:
+            trainer.should_stop = True
+
+
 def fit(
     module: MultiTaskModule,
     *,
@@ -147,7 +156,7 @@ def fit(
             fix="raise training.max_time, validate more often, or lower optimizer.lr.",
         )
     return Outcome(
-        epochs=trainer.current_epoch,
+        epochs=len(metrics.history),
         best_epoch=checkpoints.best_epoch + 1,
         best_value=checkpoints.best_value,
         history=metrics.history,
@@ -166,7 +175,7 @@ def _why_ended(trainer: pl.Trainer, settings: LoopSettings) -> str:
 
 def _build_trainer(settings: LoopSettings, run: RunFolder, *, callbacks: Sequence[Callback]) -> pl.Trainer:
     """Return Lightning's trainer for these settings, with the given callbacks after those that measure and stop."""
-    measuring: list[Callback] = [_LastEpochIsValidated(), Resources()]
+    measuring: list[Callback] = [_LastEpochIsValidated(), _StaysStopped(), Resources()]
     if settings.patience is not None:
         mode = "min" if settings.lower_is_better else "max"
         # Judged after the validation: at the epoch's end Lightning would call it after the checkpoint is written.

@@ -11,7 +11,12 @@ from medweave.models.instance_norm import InstanceNorm2d, InstanceNorm3d
 @pytest.mark.parametrize("affine", [True, False])
 @pytest.mark.parametrize(
     ("ours", "theirs", "shape"),
-    [(InstanceNorm2d, nn.InstanceNorm2d, (3, 5, 9, 7)), (InstanceNorm3d, nn.InstanceNorm3d, (2, 17, 6, 5, 4))],
+    [
+        (InstanceNorm2d, nn.InstanceNorm2d, (3, 5, 9, 7)),
+        (InstanceNorm3d, nn.InstanceNorm3d, (2, 17, 6, 5, 4)),
+        *((InstanceNorm2d, nn.InstanceNorm2d, shape) for shape in [(1, 8, 1, 9), (1, 8, 9, 1), (1, 1, 1, 9)]),
+        *((InstanceNorm3d, nn.InstanceNorm3d, shape) for shape in [(1, 8, 1, 4, 6), (1, 8, 1, 1, 6), (1, 8, 4, 1, 1)]),
+    ],
 )
 def test_equals_pytorch_forwards_and_backwards(ours, theirs, shape, affine, memory) -> None:
     generator = torch.Generator().manual_seed(0)
@@ -25,9 +30,11 @@ def test_equals_pytorch_forwards_and_backwards(ours, theirs, shape, affine, memo
         if affine:
             layer.weight.data = torch.linspace(0.5, 2, shape[1])
             layer.bias.data = torch.linspace(-1, 1, shape[1])
-        leaf = features.clone(memory_format=torch.preserve_format).requires_grad_()
+        # PyTorch's gradient of channels-last features is wrong where the batch has one sample.
+        format_ = torch.preserve_format if kind is ours else torch.contiguous_format
+        leaf = features.clone(memory_format=format_).requires_grad_()
         out = layer(leaf)
-        out.backward(towards)
+        out.backward(towards.clone(memory_format=format_))
         results.append([out.detach(), leaf.grad, *(parameter.grad for parameter in layer.parameters())])
         if kind is ours:
             assert out.is_contiguous(memory_format=memory)
@@ -62,3 +69,11 @@ def test_many_voxels_cost_no_digits(layer, shape) -> None:
     exact = features.double()
     exact = (exact - exact.mean(axes, keepdim=True)) / (exact.var(axes, correction=0, keepdim=True) + 1e-5).sqrt()
     torch.testing.assert_close(layer(4)(features).double(), exact, rtol=0, atol=3e-5)
+
+
+@pytest.mark.parametrize("ratio", [30, 300, 3000])
+def test_a_mean_far_above_the_deviation_costs_no_digits(ratio) -> None:
+    features = torch.randn(1, 4, 24, 24, 24, generator=torch.Generator().manual_seed(0)) + ratio
+    features[:, 0] = ratio  # a channel without any deviation
+    exact = nn.InstanceNorm3d(4).double()(features.double())
+    torch.testing.assert_close(InstanceNorm3d(4)(features).double(), exact, rtol=0, atol=1e-4)

@@ -126,6 +126,20 @@ def test_a_resumed_training_equals_the_unbroken_one_bit_for_bit(
     assert {**resumed.summary, "seconds": 0} == {**unbroken.summary, "seconds": 0}
 
 
+def test_a_training_that_died_after_an_early_stop_does_not_train_on(train_tiny, tmp_path, monkeypatch):
+    # At this learning rate the epoch after the stop is a better one.
+    overrides = ["optimizer.lr=0.03", "training.early_stopping.patience=1", "training.max_epochs=20"]
+    unbroken = train_tiny(tmp_path / "unbroken", *overrides)
+    assert unbroken.summary["ended"] == "no better val/score in 1 validations"
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "_calibrate", lambda *_: (_ for _ in ()).throw(MemoryError))
+        with pytest.raises(MemoryError):
+            train_tiny(tmp_path / "broken", *overrides)
+    resumed = train_tiny(tmp_path / "broken", *overrides, resume=True)
+    _assert_same_run(resumed.run, unbroken.run)
+    assert {**resumed.summary, "seconds": 0} == {**unbroken.summary, "seconds": 0}
+
+
 def test_a_resumed_training_of_classes_equals_the_unbroken_one_bit_for_bit(
     mixed_study, mixed_recipe, tmp_path, monkeypatch
 ):

@@ -90,6 +90,6 @@ class _Traceable(nn.Module):
         self.names = names
 
     def forward(self, *images: Tensor) -> tuple[Tensor, ...]:
-        present = {name: torch.ones(1, dtype=torch.bool) for name in self.names}
+        present = {name: torch.ones(1, dtype=torch.bool, device=images[0].device) for name in self.names}
         logits = self.model(dict(zip(self.names, images, strict=True)), present)
         return tuple(levels[0] for levels in logits.values())

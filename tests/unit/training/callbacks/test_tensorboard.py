@@ -3,6 +3,9 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from medweave.models.encoders.unet3d import UNet3DEncoder
+from medweave.models.features import FeatureChannels
+from medweave.models.fusion.concat import ConcatFusion
+from medweave.models.heads.pooled_mlp import PooledMLPHead
 from medweave.models.heads.unet_decoder import UNetDecoderHead
 from medweave.models.multitask import MultiTaskModel
 from medweave.training.callbacks.tensorboard import _Traceable
@@ -50,3 +53,18 @@ def test_the_traceable_model_gives_the_model_s_logits():
     image = torch.randn(1, 1, 8, 8)
     (logits,) = _Traceable(model, ("a",))(image)
     assert torch.equal(logits, model({"a": image}, {"a": torch.tensor([True])})["h"][0])
+
+
+def test_the_traceable_model_of_several_inputs_runs_where_its_images_are():
+    """On the device `meta`, which as a GPU does refuses tensors of the processor beside its own."""
+    encoders = {name: UNet3DEncoder(in_channels=1, spatial_dims=2, channels=(4, 8)) for name in ("a", "b")}
+    pyramids = dict.fromkeys(encoders, (4, 8))
+    head = PooledMLPHead(
+        sources=FeatureChannels(pyramids=pyramids, decoded={}, activations={}, inputs={}),
+        make_fusion=lambda channels: ConcatFusion(channels=channels),
+        classes=3,
+    )
+    model = MultiTaskModel(encoders=encoders, segmentation_heads={}, classification_heads={"class": head}, drawn_on={})
+    images = [torch.zeros(1, 1, 8, 8, device="meta") for _ in encoders]
+    (logits,) = _Traceable(model.eval().to("meta"), tuple(encoders))(*images)
+    assert logits.shape == (1, 3)
