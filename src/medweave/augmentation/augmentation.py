@@ -59,6 +59,6 @@ class AugmentationPipeline:
         """Return the transformed sample; one seed always gives one result, in any process."""
         self._compose.set_random_state(seed=seed)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            torch.default_generator.manual_seed(seed)  # `torch.manual_seed` would seed that of a GPU too
             transformed = self._compose(dict(sample))
         return {key: torch.as_tensor(value).as_subclass(Tensor) for key, value in transformed.items()}

@@ -17,5 +17,6 @@ def with_networks(predictor: Predictor, networks: Sequence[Backend]) -> Predicto
 
 
 def in_full_precision(predictor: Predictor) -> Predictor:
-    """Return a predictor whose networks compute in float32."""
-    return with_networks(predictor, [TorchBackend(model, precision="float32") for model in models_of(predictor)])
+    """Return a predictor whose networks compute in float32, on the processor: a GPU's convolutions round to TF32."""
+    networks = [copy.deepcopy(model).cpu() for model in models_of(predictor)]
+    return with_networks(predictor, [TorchBackend(model, precision="float32") for model in networks])

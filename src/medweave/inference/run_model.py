@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import torch
 from safetensors.torch import load_file
 
 from medweave.building.check import read_recipe
@@ -12,6 +11,7 @@ from medweave.building.model import build_model
 from medweave.building.study import build_study_source, patch_sizes
 from medweave.core.errors import RunError
 from medweave.inference.backends.torch import TorchBackend, to_channels_last
+from medweave.inference.device import best_device
 from medweave.inference.gate.gate import InputGate
 from medweave.inference.measuring import build_measuring, load_classifiers
 from medweave.inference.prediction import ClassificationHeadInfo, SegmentationHeadInfo
@@ -148,8 +148,7 @@ def _load_single(run: RunFolder) -> Predictor:
             got=str(error).splitlines()[0],
             fix="copy the run again, or train it again.",
         ) from error
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = to_channels_last(model.to(device)).eval()
+    model = to_channels_last(model.to(best_device())).eval()
     temperatures = load_temperatures(run.calibration)
     return build_predictor(
         recipe,

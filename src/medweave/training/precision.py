@@ -10,6 +10,7 @@ import torch
 from medweave.core.logging import get_logger
 from medweave.data.dataset import Batch
 from medweave.inference.backends.torch import AUTOCAST_TYPES, channels_last, to_channels_last
+from medweave.inference.device import narrow_formats
 from medweave.losses.loss import MultiTaskLoss
 from medweave.models.multitask import MultiTaskModel
 
@@ -39,12 +40,11 @@ def fastest_precision(
         batch: What a step sees.
         device: Where to train.
         repeats: Steps measured in each precision, after one that is not; the fastest counts.
+
+    Raises:
+        torch.OutOfMemoryError: A step in no precision fits into the memory.
     """
-    candidates = ["float32"]
-    if device.type == "cuda":
-        candidates += ["bfloat16"] if torch.cuda.is_bf16_supported() else ["float16"]
-    elif torch.ops.mkldnn._is_mkldnn_bf16_supported():
-        candidates.append("bfloat16")
+    candidates = ["float32", *narrow_formats(device)]
     if len(candidates) == 1:
         return candidates[0]
     steps = {precision: _step(model, loss, batch=batch, device=device, precision=precision) for precision in candidates}
@@ -82,12 +82,21 @@ def _step(
 
 
 def _seconds_in_turns(steps: Mapping[str, Callable[[], None]], *, repeats: int) -> dict[str, float]:
-    """Return the least seconds of each step; they take turns, so that what else the machine does falls on all."""
+    """Return the least seconds of each step; they take turns, so that what else the machine does falls on all.
+
+    One that the memory is not enough for is left out.
+    """
     least = dict.fromkeys(steps, math.inf)
     for turn in range(repeats + 1):
-        for precision, step in steps.items():
+        for precision in list(least):
             start = time.perf_counter()
-            step()
+            try:
+                steps[precision]()
+            except torch.OutOfMemoryError:
+                del least[precision]
+                if not least:
+                    raise
+                continue
             if turn:
                 least[precision] = min(least[precision], time.perf_counter() - start)
     return least

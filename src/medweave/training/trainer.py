@@ -14,6 +14,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 
 from medweave.core.errors import RunError
 from medweave.data.dataset import TrainingDataset
+from medweave.inference.device import best_device
 from medweave.runs.folder import RunFolder
 from medweave.training.callbacks.checkpoints import RunCheckpoints
 from medweave.training.callbacks.metrics_file import MetricsFile
@@ -22,6 +23,7 @@ from medweave.training.callbacks.resources import Resources
 from medweave.training.callbacks.tensorboard import TensorBoardPictures
 from medweave.training.callbacks.weight_average import WeightAverage
 from medweave.training.data import StudyData
+from medweave.training.memory import memory_explained
 from medweave.training.module import MultiTaskModule
 from medweave.training.precision import LIGHTNING_PRECISION
 from medweave.training.study_case import StudyCase
@@ -122,7 +124,8 @@ def fit(
     """Train until the recipe's end, an early stop or the time limit.
 
     Raises:
-        RunError: The training was interrupted, or the loss is no longer finite; the run can be continued or used.
+        RunError: The training was interrupted, the loss is no longer finite, or memory ran out; the run can be
+            continued or used.
     """
     checkpoints = RunCheckpoints(run, monitor=settings.monitor, lower_is_better=settings.lower_is_better)
     metrics = MetricsFile(run)
@@ -142,7 +145,7 @@ def fit(
         steps = settings.weight_average_epochs * settings.steps_per_epoch(len(training))
         callbacks.insert(0, WeightAverage(steps))
     trainer = _build_trainer(settings, run, callbacks=callbacks)
-    with _explained(trainer, run):
+    with memory_explained(), _explained(trainer, run):
         trainer.fit(
             module,
             datamodule=data,
@@ -186,7 +189,7 @@ def _build_trainer(settings: LoopSettings, run: RunFolder, *, callbacks: Sequenc
     return pl.Trainer(
         max_epochs=settings.max_epochs,
         max_time=_days(settings.max_time),
-        accelerator="auto",
+        accelerator=best_device().type,
         devices=1,
         precision=LIGHTNING_PRECISION[settings.precision],  # type: ignore[arg-type]
         accumulate_grad_batches=settings.accumulate_batches,

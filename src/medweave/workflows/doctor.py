@@ -72,9 +72,9 @@ def run(bundle: Path | None = None) -> Diagnosis:
 def _facts_of_pytorch() -> dict[str, Any]:
     if find_spec("torch") is None:
         return {}
-    torch = import_optional("torch")
+    torch, device = import_optional("torch"), import_optional("medweave.inference.device")
     return {
-        "bfloat16 on the processor": bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()),
+        "bfloat16 on the processor": "bfloat16" in device.narrow_formats(torch.device("cpu")),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
     }
 

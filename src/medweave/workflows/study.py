@@ -26,12 +26,14 @@ from medweave.data.fingerprint import Fingerprint
 from medweave.data.index import DatasetIndex
 from medweave.data.preparation import PreparedCase, prepare
 from medweave.data.split import Split, draw_split, linked_through_all
+from medweave.inference.device import best_device
 from medweave.preprocessing.cache import ArrayStore, default_cache_folder
 from medweave.recipes.loader import dump_recipe, load_recipe, recipe_hash
 from medweave.recipes.schema import Recipe
 from medweave.runs.continuation import refuse_other_data
 from medweave.runs.folder import RunFolder
 from medweave.runs.manifest import new_manifest
+from medweave.training.memory import memory_explained
 from medweave.training.precision import fastest_precision
 from medweave.training.trainer import default_workers
 from medweave.workflows.study_refusals import refuse_broken_data, refuse_unjudged, refuse_untrainable
@@ -269,8 +271,8 @@ def _resolve_training(recipe: Recipe, train: Sequence[PreparedCase]) -> Recipe:
         model = build_model(recipe)
         dataset = build_training_dataset(recipe, train)
         batch = collate([dataset[number % len(dataset), number] for number in range(training.batch_size)])
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        precision = fastest_precision(model, build_loss(recipe, model), batch=batch, device=device)
+        with memory_explained():
+            precision = fastest_precision(model, build_loss(recipe, model), batch=batch, device=best_device())
         training = training.model_copy(update={"precision": precision})
     return recipe.model_copy(update={"training": training})
 

@@ -1,3 +1,4 @@
+import pytest
 import torch
 from monai.transforms import RandGaussianNoised
 
@@ -48,6 +49,11 @@ def test_the_sample_given_is_not_changed():
     sample = _sample()
     _pipeline()(sample, seed=3)
     assert all(torch.equal(sample[key], _sample()[key]) for key in sample)
+
+
+def test_a_gpu_s_generator_is_left_alone(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", lambda _: pytest.fail("seeded"))
+    _pipeline()(_sample(), seed=3)
 
 
 def test_the_global_generator_is_left_alone():

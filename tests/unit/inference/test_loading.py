@@ -49,7 +49,8 @@ def test_what_runs_the_network_is_named_where_it_is_not_installed(
     package, module, extra, tiny_run, bundle, monkeypatch
 ):
     monkeypatch.setitem(sys.modules, package, None)
-    monkeypatch.delitem(sys.modules, module, raising=False)
+    for name in (module, "medweave.inference.device"):  # as in a new process
+        monkeypatch.delitem(sys.modules, name, raising=False)
     with pytest.raises(DependencyError, match=rf"'{package}', which is not installed. Fix: .*'medweave\[{extra}\]'"):
         load_predictor(tiny_run if package == "torch" else bundle.path)
 

@@ -44,7 +44,7 @@ def _fastest(model, loss, *present):
 )
 def test_the_precision_with_the_clearly_shorter_step_is_taken(monkeypatch, seconds, fastest):
     durations = dict(zip(("float32", "bfloat16"), seconds, strict=True))
-    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)
+    monkeypatch.setattr(precision, "narrow_formats", lambda _: ["bfloat16"])
     monkeypatch.setattr(
         precision, "_seconds_in_turns", lambda steps, repeats: {name: durations[name] for name in steps}
     )
@@ -65,15 +65,27 @@ def test_steps_take_turns_and_the_fastest_but_the_first_counts(monkeypatch):
     assert made == ["float32", "bfloat16"] * 3
 
 
+def _too_large():
+    raise torch.OutOfMemoryError("CUDA out of memory.")
+
+
+def test_a_precision_that_the_memory_is_not_enough_for_is_left_out():
+    assert precision._seconds_in_turns({"float32": _too_large, "bfloat16": lambda: None}, repeats=1).keys() == {
+        "bfloat16"
+    }
+    with pytest.raises(torch.OutOfMemoryError):
+        precision._seconds_in_turns({"float32": _too_large, "bfloat16": _too_large}, repeats=1)
+
+
 def test_a_processor_without_bfloat16_takes_float32_unmeasured(monkeypatch):
-    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
+    monkeypatch.setattr(precision, "narrow_formats", lambda _: [])
     monkeypatch.setattr(precision, "_seconds_in_turns", lambda *_, **__: pytest.fail("measured"))
     assert _fastest(*_network()) == "float32"
 
 
 @pytest.mark.parametrize("present", [(True, True), (True, False), (False, False)])
 def test_measuring_leaves_the_network_and_the_loss_as_they_were(monkeypatch, present):
-    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)
+    monkeypatch.setattr(precision, "narrow_formats", lambda _: ["bfloat16"])
     model, loss = _network()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     assert _fastest(model, loss, *present) in ("float32", "bfloat16")

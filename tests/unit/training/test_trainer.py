@@ -268,6 +268,15 @@ def test_a_killed_loader_process_is_a_run_error_with_a_fix(train_tiny, tmp_path,
         train_tiny(tmp_path / "run")
 
 
+def test_the_end_of_a_gpu_s_memory_is_a_run_error_with_a_fix(train_tiny, tmp_path, monkeypatch):
+    def too_large(*_arguments):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(MultiTaskModule, "training_step", too_large)
+    with pytest.raises(RunError, match=r"memory of the GPU is not enough.*Fix: lower training\.batch_size"):
+        train_tiny(tmp_path / "run")
+
+
 def test_a_time_limit_before_the_first_validation_is_a_run_error(train_tiny, tmp_path):
     with pytest.raises(RunError, match=r"ended before any validation gave a finite val/score.*training\.max_time"):
         train_tiny(tmp_path / "run", "training.max_time='0:00:00'", "training.validate_every_epochs=4")

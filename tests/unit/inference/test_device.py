@@ -1,0 +1,34 @@
+import pytest
+import torch
+
+from medweave.inference.device import best_device, narrow_formats
+
+
+@pytest.mark.parametrize(("available", "kind"), [(True, "cuda"), (False, "cpu")])
+def test_a_gpu_is_taken_where_there_is_one(monkeypatch, available, kind):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
+    assert best_device().type == kind
+
+
+@pytest.mark.parametrize(("capability", "formats"), [((7, 5), ["float16"]), ((8, 0), ["bfloat16"])])
+def test_a_gpu_that_only_emulates_bfloat16_computes_in_float16(monkeypatch, capability, formats):
+    monkeypatch.setattr(torch.version, "cuda", "12.8")
+    monkeypatch.setattr(torch.version, "hip", None)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    properties = type("Properties", (), {"major": capability[0], "minor": capability[1]})
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda *_: properties)
+    assert narrow_formats(torch.device("cuda")) == formats
+
+
+@pytest.mark.parametrize(
+    ("installed", "supported", "formats"), [(True, True, ["bfloat16"]), (True, False, []), (False, None, [])]
+)
+def test_a_processor_computes_in_bfloat16_where_onednn_does(monkeypatch, installed, supported, formats):
+    def is_supported():
+        assert installed, "the operator is absent from a PyTorch without oneDNN"
+        return supported
+
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: installed)
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", is_supported)
+    assert narrow_formats(torch.device("cpu")) == formats
