@@ -1,5 +1,6 @@
 """The one LightningModule: any recipe's training and validation step."""
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -169,9 +170,10 @@ class MultiTaskModule(pl.LightningModule):
         for head in self.predictor.segmentation_heads:
             if f"labels.{head}" in arrays:
                 truths[head] = torch.from_numpy(arrays[f"labels.{head}"].astype(np.int64))[None]
-        terms: dict[str, Tensor] = self.loss(
-            {head: [torch.from_numpy(values[None]).to(self.device)] for head, values in logits.items()},
-            {head: truth.to(self.device) for head, truth in truths.items()},
+        # On the processor, where the logits are: those of a whole case may be too large for a GPU.
+        terms: dict[str, Tensor] = copy.deepcopy(self.loss).cpu()(
+            {head: [torch.from_numpy(values[None])] for head, values in logits.items()},
+            truths,
             {head: torch.tensor([head in truths]) for head in logits},
         )
         return terms
