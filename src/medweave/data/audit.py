@@ -229,10 +229,10 @@ def _joined(copies: Sequence[Copies]) -> tuple[Copies, ...]:
     rows, columns = zip(*edges, strict=True)
     graph = coo_array((np.ones(len(edges)), (rows, columns)), shape=(len(case_ids), len(case_ids)))
     count, component = connected_components(graph, directed=False)
-    return tuple(
-        tuple(case_id for case_id, own in zip(case_ids, component, strict=True) if own == group)
-        for group in range(count)
-    )
+    groups: list[list[str]] = [[] for _ in range(count)]
+    for case_id, group in zip(case_ids, component, strict=True):
+        groups[group].append(case_id)
+    return tuple(tuple(group) for group in groups)
 
 
 def _rounded(values: NDArray[np.float64]) -> tuple[float, ...]:

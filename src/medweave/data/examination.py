@@ -120,7 +120,7 @@ def _describe_label_map(
 ) -> LabelMapFacts:
     labels = sitk.GetArrayViewFromImage(label_map)
     grid = Grid.of(label_map)
-    counts = np.bincount(labels.ravel(), minlength=256)
+    counts = np.sum([np.bincount(part.ravel(), minlength=256) for part in labels], axis=0)  # it copies to int64
     found = [int(value) for value in np.flatnonzero(counts) if value != 0]
     unexpected = sorted(set(found) - set(structures.values())) if structures else []
     if unexpected and is_raster(path) and list(structures.values()) == [1]:

@@ -7,6 +7,7 @@ most 8 bits apart. Thick slices (10 of them) are not recognised after one is cut
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import imagehash
 import numpy as np
@@ -40,15 +41,24 @@ def thumbnail(array: NDArray[np.float32]) -> NDArray[np.float32]:
     Args:
         array: (x, y[, z]), finite.
     """
-    cells = array
-    for size in reversed(array.shape):
+    # The sums are of doubles: those of a volume are made plane by plane.
+    planes = np.stack([_cells(plane, axes=2) for plane in array], axis=-1) if array.ndim == 3 else None
+    cells = _cells(array, axes=2) if planes is None else _cells(planes, axes=1)
+    flat = (cells - cells.mean()).ravel()
+    return np.asarray(flat / max(float(np.linalg.norm(flat)), np.finfo(np.float32).tiny), dtype=np.float32)
+
+
+def _cells(array: NDArray[np.floating], *, axes: int) -> NDArray[np.float64]:
+    """Return the sums in the cells along the last axes, each of which comes to the front in its turn."""
+    cells: NDArray[Any] = array
+    for _ in range(axes):
+        size = cells.shape[-1]
         edges = np.linspace(0, size, THUMBNAIL_SIZE + 1)
         whole = np.minimum(edges.astype(int), size - 1)
         sums = np.insert(np.cumsum(cells, axis=-1, dtype=np.float64), 0, 0, axis=-1)
         below, above = sums[..., whole], sums[..., whole + 1]
         cells = np.moveaxis(np.diff(below + (edges - whole) * (above - below), axis=-1), -1, 0)
-    flat = (cells - cells.mean()).ravel()
-    return np.asarray(flat / max(float(np.linalg.norm(flat)), np.finfo(np.float32).tiny), dtype=np.float32)
+    return cells
 
 
 def near_duplicate_pairs(

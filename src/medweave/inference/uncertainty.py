@@ -33,8 +33,8 @@ class RunningDeviation:
 
     def __init__(self) -> None:
         self.count = 0
-        self._mean: NDArray[np.floating] = np.zeros(())
-        self._squares: NDArray[np.floating] = np.zeros(())
+        self._mean: NDArray[np.floating] = np.zeros((), np.float32)
+        self._squares: NDArray[np.floating] = np.zeros((), np.float32)
 
     def add(self, values: NDArray[np.floating]) -> None:
         """Take one more array of values."""

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -42,6 +44,17 @@ def test_thumbnails_are_normalised_and_their_product_is_the_correlation() -> Non
     blocks = [image[:48, :48, :32].reshape(16, 3, 16, 3, 16, 2).mean(axis=(1, 3, 5)) for image in (first, second)]
     ours = thumbnail(first[:48, :48, :32]) @ thumbnail(second[:48, :48, :32])
     assert ours == pytest.approx(np.corrcoef(blocks[0].ravel(), blocks[1].ravel())[0, 1], abs=1e-5)
+
+
+def test_the_thumbnail_of_a_volume_takes_little_memory() -> None:
+    volume = np.random.default_rng(0).normal(size=(96, 64, 64)).astype(np.float32)
+    tracemalloc.start()
+    try:
+        thumbnail(volume)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < volume.nbytes / 2
 
 
 def test_fewer_voxels_than_cells_repeat_voxels() -> None:

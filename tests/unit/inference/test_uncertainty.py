@@ -14,6 +14,13 @@ def test_the_running_deviation_is_that_of_a_sample():
     assert running.result() == pytest.approx(values.std(axis=0, ddof=1), rel=1e-6)
 
 
+def test_the_deviation_of_float32_values_takes_no_more_memory_than_they():
+    running = RunningDeviation()
+    for value in np.ones((3, 4), np.float32):
+        running.add(value)
+    assert running.result().dtype == np.float32
+
+
 def _spread(members, *, activation="softmax", keep_voxels=False, largest_component=False, temperature=1.0):
     collected = SpreadOfMembers(
         segmentation_heads={"heart": SegmentationHeadInfo({"lv": 1, "rv": 2}, activation, "mri", "mri")},

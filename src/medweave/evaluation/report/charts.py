@@ -12,6 +12,8 @@ from medweave.figures.style import INK, MUTED, colour, new_figure, style_axes
 CHARTED_METRICS = ("dice", "nsd_2mm", "hd95_mm", "volume_error_ml")
 BOUNDED_METRICS = ("dice", "iou", "precision", "sensitivity", "nsd_2mm")
 JITTER = 0.16
+#: More structures than this are named upright, in a wider figure.
+CROWDED = 12
 MISSED_COLOUR = "#c1121f"
 
 
@@ -24,16 +26,17 @@ def distribution_figure(table: pd.DataFrame, *, unit: str, metrics: Sequence[str
         metrics: Columns to draw, a panel each.
     """
     structures = list(dict.fromkeys(table["structure"]))
-    columns = min(len(metrics), 2 if len(structures) > 3 else len(metrics))
+    is_crowded = len(structures) > CROWDED
+    columns = 1 if is_crowded else min(len(metrics), 2 if len(structures) > 3 else len(metrics))
     rows = -(-len(metrics) // columns)
-    figure = new_figure(11.0, 3.4 * rows)
+    figure = new_figure(max(11.0, 0.3 * len(structures)), 3.4 * rows)
     panels = np.atleast_1d(figure.subplots(rows, columns)).ravel()
     for axes, metric in zip(panels, metrics, strict=False):
         style_axes(axes, title=metric_label(metric, unit=unit))
         _set_limits(axes, table, metric)
         for position, structure in enumerate(structures):
             _draw_structure(axes, table[table["structure"] == structure], metric, position)
-        axes.set_xticks(range(len(structures)), structures)
+        axes.set_xticks(range(len(structures)), structures, rotation=90 if is_crowded else 0)
         axes.set_xlim(-0.6, len(structures) - 0.4)
         if metric == "volume_error_ml":
             axes.axhline(0, color=MUTED, linewidth=0.9, zorder=0)

@@ -189,7 +189,8 @@ def hardest_cases(answers: Answers) -> list[int]:
     """Return the positions of all cases: the wrong answers, the surest first, then the right ones, the surest last."""
     wrong = confident_errors(answers)
     of_truth = np.where(answers.truth, answers.probabilities, 1 - answers.probabilities).min(axis=1)
-    return [*wrong, *(int(position) for position in np.argsort(of_truth, kind="stable") if position not in wrong)]
+    known = set(wrong)
+    return [*wrong, *(int(position) for position in np.argsort(of_truth, kind="stable") if position not in known)]
 
 
 def _figures(name: str, answers: Answers, summary: Mapping[str, Any]) -> dict[str, tuple[str, Figure]]:

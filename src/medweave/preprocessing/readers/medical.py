@@ -132,7 +132,7 @@ def read_label_map(path: Path, *, spatial_dims: int, merged_values: Mapping[int,
         raise DataError("a label map has several channels", where=path, got=len(channels), wanted=1)
     label_map = as_labels(channels, path=path) if is_raster(path) else channels[0]
     values = sitk.GetArrayViewFromImage(label_map)
-    if not bool(((values >= 0) & (values <= 255) & (values == np.rint(values))).all()):
+    if values.dtype != np.uint8 and not bool(((values >= 0) & (values <= 255) & (values == np.rint(values))).all()):
         raise DataError(
             "a label map holds values that are not labels",
             where=path,

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,6 +23,15 @@ def _table(n_cases=6, structures=("left", "right")):
             for _ in range(n_cases)
         ]
     )
+
+
+def test_the_names_of_many_structures_do_not_overlap():
+    structures = [f"vertebra_{number}" for number in range(40)]
+    figure = distribution_figure(_table(structures=structures), unit="mL")
+    figure.canvas.draw()
+    for panel in figure.axes:
+        boxes = [label.get_window_extent() for label in panel.get_xticklabels()]
+        assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
 
 
 def test_every_case_is_a_point():
