@@ -41,9 +41,10 @@ def thumbnail(array: NDArray[np.float32]) -> NDArray[np.float32]:
     Args:
         array: (x, y[, z]), finite.
     """
-    # The sums are of doubles: those of a volume are made plane by plane.
-    planes = np.stack([_cells(plane, axes=2) for plane in array], axis=-1) if array.ndim == 3 else None
-    cells = _cells(array, axes=2) if planes is None else _cells(planes, axes=1)
+    if array.ndim == 3:  # the sums are doubles, so those of a volume are made plane by plane
+        cells = _cells(np.stack([_cells(plane, axes=2) for plane in array], axis=-1), axes=1)
+    else:
+        cells = _cells(array, axes=2)
     flat = (cells - cells.mean()).ravel()
     return np.asarray(flat / max(float(np.linalg.norm(flat)), np.finfo(np.float32).tiny), dtype=np.float32)
 

@@ -1,4 +1,4 @@
-"""Where networks run, and what it can do."""
+"""The device that networks run on, and the number formats that it computes in."""
 
 import torch
 
