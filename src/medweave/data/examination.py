@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from medweave.core.errors import DataError
 from medweave.data.case import Case
 from medweave.data.facts import CaseFacts, Histogram, ImageFacts, Intensity, LabelMapFacts
+from medweave.data.facts_store import FactsStore
 from medweave.data.finding import Finding, Severity
 from medweave.data.index import DatasetIndex
 from medweave.data.likeness import perceptual_hashes, thumbnail
@@ -34,6 +35,7 @@ def examine_all(
     index: DatasetIndex,
     *,
     spatial_dims: Mapping[str, int] | None = None,
+    store: FactsStore | None = None,
     workers: int = 2,
     on_case: Callable[[CaseFacts], None] | None = None,
 ) -> list[CaseFacts]:
@@ -42,16 +44,37 @@ def examine_all(
     Args:
         index: The cases.
         spatial_dims: 2 or 3 by image name; files of other images are taken as they are.
+        store: Knows the facts of files that were examined before; None examines all.
         workers: Threads; each holds the files of one case in memory at a time.
         on_case: Called with the facts of each case as they come, in order.
     """
     facts = []
-    work = partial(examine, structures=index.structures, spatial_dims=spatial_dims)
+    work = partial(_recall_or_examine, structures=index.structures, spatial_dims=spatial_dims, store=store)
     with ThreadPoolExecutor(workers) as pool:
         for case_facts in pool.map(work, index.cases):
             facts.append(case_facts)
             if on_case is not None:
                 on_case(case_facts)
+    return facts
+
+
+def _recall_or_examine(
+    case: Case,
+    *,
+    structures: Mapping[str, Mapping[str, int]],
+    spatial_dims: Mapping[str, int] | None,
+    store: FactsStore | None,
+) -> CaseFacts:
+    asked = {
+        "structures": {name: list(values.items()) for name, values in structures.items()},
+        "spatial_dims": dict(spatial_dims or {}),
+    }
+    key = store.key(case, asked) if store else None
+    facts = store.load(key, case) if store and key else None
+    if facts is None:
+        facts = examine(case, structures=structures, spatial_dims=spatial_dims)
+        if store and key:
+            store.save(key, facts)
     return facts
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import PlainSerializer, PlainValidator
 
 from medweave.data.finding import Finding
 from medweave.data.sampling import Sampling
@@ -14,6 +15,18 @@ from medweave.preprocessing.geometry import Grid
 
 PERCENTILES = (0.5, 1.0, 50.0, 99.0, 99.5)
 HISTOGRAM_BINS = 64
+
+#: Arrays that are lists in JSON.
+Counts = Annotated[
+    NDArray[np.int64],
+    PlainValidator(lambda content: np.asarray(content, np.int64)),
+    PlainSerializer(lambda array: array.tolist()),
+]
+Cells = Annotated[
+    NDArray[np.float32],
+    PlainValidator(lambda content: np.asarray(content, np.float32)),
+    PlainSerializer(lambda array: array.tolist()),
+]
 
 
 @dataclass(frozen=True)
@@ -61,7 +74,7 @@ class Histogram:
 
     low: float
     high: float
-    counts: NDArray[np.int64]
+    counts: Counts
 
     @classmethod
     def of(cls, values: NDArray[np.float32], *, low: float, high: float) -> "Histogram":
@@ -84,10 +97,10 @@ class ImageFacts:
         sha256: Of the decoded voxels, the size and the spacing: equal for equal content in any file format.
         perceptual_hashes: Of the three middle planes of the first channel (one of a 2D image), 64 bits each, as
             hexadecimal text.
-        thumbnail: First channel in 16 cells along each axis, flattened, with mean 0 and length 1. In memory only.
+        thumbnail: First channel in 16 cells along each axis, flattened, with mean 0 and length 1. Not in `to_json`.
         histogram: Of the first channel, from the 0.5th to the 99.5th percentile of the image or of its labelled
-            voxels, whichever lies further out. In memory only.
-        foreground_histogram: The same within the labelled voxels, or None. In memory only.
+            voxels, whichever lies further out. Not in `to_json`.
+        foreground_histogram: The same within the labelled voxels, or None. Not in `to_json`.
     """
 
     path: Path
@@ -98,7 +111,7 @@ class ImageFacts:
     foreground_intensity: tuple[Intensity, ...]
     sha256: str
     perceptual_hashes: tuple[str, ...]
-    thumbnail: NDArray[np.float32] = field(repr=False, compare=False)
+    thumbnail: Cells = field(repr=False, compare=False)
     histogram: Histogram = field(repr=False, compare=False)
     foreground_histogram: Histogram | None = field(repr=False, compare=False)
 
@@ -157,7 +170,7 @@ class CaseFacts:
     attributes: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the facts as plain JSON values, without what is kept in memory only."""
+        """Return the facts as plain JSON values, without the arrays, which are for the audit alone."""
         return {
             "case_id": self.case_id,
             "subject_id": self.subject_id,

@@ -18,6 +18,7 @@ from medweave.core.registry import load_plugins
 from medweave.data.audit import Audit, audit_index
 from medweave.data.examination import examine_all
 from medweave.data.facts import CaseFacts, ImageFacts, LabelMapFacts
+from medweave.data.facts_store import FactsStore
 from medweave.data.index import DatasetIndex
 from medweave.data.layouts.layout import scan
 from medweave.data.summary import Summary, summarise
@@ -25,6 +26,7 @@ from medweave.figures.class_distribution import class_distribution_figure
 from medweave.figures.histograms import IntensityCurve, intensity_figure, volume_figure
 from medweave.figures.overlay import overlay_figure
 from medweave.figures.page import render_page, save_and_embed
+from medweave.preprocessing.cache import ArrayStore, default_cache_folder
 from medweave.preprocessing.geometry import to_array
 from medweave.preprocessing.readers.medical import read_channels, read_label_map
 from medweave.recipes.loader import load_recipe
@@ -113,6 +115,7 @@ def run(
     facts = examine_all(
         index,
         spatial_dims=spatial_dims,
+        store=FactsStore(ArrayStore(default_cache_folder())),
         workers=min(MAX_WORKERS, os.cpu_count() or 1),
         on_case=lambda _: on_progress("examine", next(done), total),
     )

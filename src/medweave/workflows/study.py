@@ -22,6 +22,7 @@ from medweave.data.case import Case
 from medweave.data.dataset import collate
 from medweave.data.examination import examine_all
 from medweave.data.facts import CaseFacts
+from medweave.data.facts_store import FactsStore
 from medweave.data.fingerprint import Fingerprint
 from medweave.data.index import DatasetIndex
 from medweave.data.preparation import PreparedCase, prepare
@@ -161,6 +162,7 @@ def examine(requested: Recipe, index: DatasetIndex, *, on_progress: OnProgress) 
     facts = examine_all(
         index,
         spatial_dims=image_dims(requested),
+        store=FactsStore(ArrayStore(default_cache_folder())),
         workers=default_workers() + 1,
         on_case=counter("reading", len(index.cases), on_progress),
     )
