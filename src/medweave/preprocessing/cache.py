@@ -7,6 +7,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,15 @@ class ArrayStore:
                 got=why_not_a_folder(error),
                 fix="free space, or point the environment variable MEDWEAVE_CACHE to another folder.",
             ) from error
+
+    def size_bytes(self) -> int:
+        """Return the bytes of all files of the store, which others may write meanwhile."""
+        total = 0
+        for folder, _, files in os.walk(self.root):
+            for file in files:
+                with suppress(FileNotFoundError):
+                    total += os.stat(os.path.join(folder, file)).st_size
+        return total
 
     def _folder(self, key: str) -> Path:
         return self.root / key[:2] / key

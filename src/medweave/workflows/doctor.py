@@ -11,7 +11,7 @@ import psutil
 from medweave.core.optional import import_optional
 from medweave.inference.bundle import BundleFolder, load_bundle
 from medweave.inference.golden import check_golden
-from medweave.preprocessing.cache import default_cache_folder
+from medweave.preprocessing.cache import ArrayStore, default_cache_folder
 from medweave.runs.manifest import describe_environment
 
 
@@ -48,6 +48,7 @@ def run(bundle: Path | None = None) -> Diagnosis:
         "memory_gb": round(memory_gb, 1),
         **_facts_of_pytorch(),
         "cache": str(cache),
+        "cache_gb": round(ArrayStore(cache).size_bytes() / 2**30, 2),
     }
     problems = _absent_packages()
     if memory_gb < 4:

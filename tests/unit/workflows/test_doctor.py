@@ -3,10 +3,12 @@ import platform
 from importlib.metadata import version
 from types import SimpleNamespace
 
+import numpy as np
 import psutil
 import pytest
 
 from medweave.inference.golden import GoldenResult
+from medweave.preprocessing.cache import ArrayStore
 from medweave.workflows import doctor
 
 
@@ -17,8 +19,14 @@ def test_the_facts_are_those_of_this_machine(monkeypatch, tmp_path):
     assert found.facts["torch"] == version("torch")
     assert found.facts["cores"] == os.cpu_count()
     assert found.facts["memory_gb"] == pytest.approx(psutil.virtual_memory().total / 2**30, abs=0.1)
-    assert found.facts["cache"] == str(tmp_path / "not yet")
+    assert (found.facts["cache"], found.facts["cache_gb"]) == (str(tmp_path / "not yet"), 0)
     assert not (tmp_path / "not yet").exists()
+
+
+def test_the_size_of_the_cache_is_told(monkeypatch, tmp_path):
+    monkeypatch.setenv("MEDWEAVE_CACHE", str(tmp_path))
+    ArrayStore(tmp_path).save("ab" * 32, {"image": np.zeros(2**23), "labels": np.zeros(2**22)})
+    assert doctor.run().facts["cache_gb"] == pytest.approx(96 / 1024, abs=0.005)
 
 
 def test_a_sound_machine_has_no_problem(monkeypatch, tmp_path):
