@@ -115,7 +115,7 @@ class ArrayStore:
         for folder, _, files in os.walk(self.root):
             for file in files:
                 with suppress(FileNotFoundError):
-                    total += os.stat(os.path.join(folder, file)).st_size
+                    total += (Path(folder) / file).stat().st_size
         return total
 
     def _folder(self, key: str) -> Path:
