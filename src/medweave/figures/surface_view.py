@@ -17,7 +17,8 @@ SOURCES = (
     {"name": "truth", "colour": TRUTH_COLOUR, "opacity_percent": 100},
     {"name": "prediction", "colour": PREDICTION_COLOUR, "opacity_percent": 45},
 )
-MAX_TRIANGLES = 20_000
+#: Of one surface, and of all surfaces together.
+MAX_TRIANGLES, MAX_TRIANGLES_OF_ALL = 20_000, 200_000
 
 
 def surface_view(
@@ -39,8 +40,9 @@ def surface_view(
         grid: The grid of both.
         title: What is shown, for readers who cannot see it.
     """
+    max_triangles = min(MAX_TRIANGLES, MAX_TRIANGLES_OF_ALL // (len(SOURCES) * len(structures)))
     meshes = {
-        (source, structure): surface_mesh(label_map == value, grid, max_triangles=MAX_TRIANGLES)
+        (source, structure): surface_mesh(label_map == value, grid, max_triangles=max_triangles)
         for source, label_map in (("truth", truth), ("prediction", predicted))
         for structure, value in structures.items()
         if (label_map == value).any()

@@ -45,6 +45,21 @@ def test_a_missed_structure_has_a_truth_surface_only():
     assert len(data["surfaces"]) == 3
 
 
+def test_many_structures_share_the_triangles():
+    side, step = 72, 9
+    grid = Grid((side,) * 3, (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), (1, 0, 0, 0, 1, 0, 0, 0, 1))
+    array = np.zeros(grid.size_voxels, dtype=np.uint8)
+    corners = [(x, y, z) for x in range(0, side, step) for y in range(0, side, step) for z in (0, 36)]
+    for value, (x, y, z) in enumerate(corners, start=1):
+        array[x : x + 8, y : y + 8, z : z + 30] = value
+    structures = {f"s{value}": value for value in range(1, len(corners) + 1)}
+    data = _data(surface_view(array, array, structures=structures, grid=grid, title="c1"))
+    triangles = [len(base64.b64decode(surface["triangles"])) // 6 for surface in data["surfaces"]]
+    assert len(triangles) == 2 * len(corners) == 256
+    assert max(triangles) <= 200_000 // 256
+    assert min(triangles) > 100
+
+
 def test_empty_label_maps_have_no_view():
     empty = np.zeros(GRID.size_voxels, dtype=np.uint8)
     assert surface_view(empty, empty, structures=STRUCTURES, grid=GRID, title="c1") == ""

@@ -1,4 +1,7 @@
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 import SimpleITK as sitk
 
@@ -151,3 +154,29 @@ def test_one_kind_of_head_is_described_without_the_other(study, tmp_path):
         assert "Limits of agreement" not in html
         assert ("HD95" in html) == (name == "lungs")
         assert ("Brier score" in html) == (name == "diagnosis")
+
+
+def test_a_long_table_is_cut_and_says_so(tmp_path, study):
+    summary, segmentations, classifications = study
+    found, answers = segmentations["lungs"], classifications["diagnosis"]
+    long = replace(found, table=pd.concat([found.table] * 300))
+    many = replace(answers, cases=[case for case in answers.cases for _ in range(300)])
+    write_report(
+        tmp_path,
+        summary=summary,
+        segmentations={"lungs": long},
+        classifications={"diagnosis": many},
+        measurements=MEASUREMENTS,
+        facts={},
+    )
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "click a heading to sort. Here are 1000 of 1200 rows; all are in per_case.csv." in html
+    assert "click a heading to sort. Here are 1000 of 1200 rows; all are in classification_diagnosis.csv." in html
+    assert html.count('class="missed" title="missed"') == 300  # of the worst, none is cut
+    assert html.count('class="missed" title="wrong"') == 300
+
+
+def test_a_short_table_is_whole(page):
+    _, html = page
+    assert "click a heading to sort. Also in per_case.csv." in html
+    assert "click a heading to sort. Also in classification_diagnosis.csv." in html
