@@ -1,5 +1,6 @@
 """What the files of a case hold, as plain facts."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
@@ -15,6 +16,8 @@ from medweave.preprocessing.geometry import Grid
 
 PERCENTILES = (0.5, 1.0, 50.0, 99.0, 99.5)
 HISTOGRAM_BINS = 64
+#: Values that are widened to double precision at a time.
+CHUNK = 2**18
 
 #: Arrays that are lists in JSON.
 Counts = Annotated[
@@ -46,11 +49,12 @@ class Intensity:
     @classmethod
     def of(cls, values: NDArray[np.float32]) -> "Intensity":
         """Return the statistics of at least one finite value."""
+        mean = float(values.mean(dtype=np.float64))
         return cls(
             float(values.min()),
             float(values.max()),
-            float(values.mean(dtype=np.float64)),
-            float(values.std(dtype=np.float64)),
+            mean,
+            _deviation(values, mean),
             *(float(value) for value in np.percentile(values, PERCENTILES)),
         )
 
@@ -182,6 +186,13 @@ class CaseFacts:
             },
             "findings": [finding.to_json() for finding in self.findings],
         }
+
+
+def _deviation(values: NDArray[np.float32], mean: float) -> float:
+    """Return the standard deviation in double precision, without a second array of all values in it."""
+    flat = values.reshape(-1)
+    parts = (flat[start : start + CHUNK] - np.float64(mean) for start in range(0, flat.size, CHUNK))
+    return math.sqrt(sum(float(part @ part) for part in parts) / flat.size)
 
 
 def _image_to_json(facts: ImageFacts) -> dict[str, Any]:

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,17 @@ def test_intensity_agrees_with_hand_computed_numbers() -> None:
     assert (intensity.minimum, intensity.maximum, intensity.mean) == (0, 200, 100)
     assert (intensity.p00_5, intensity.p01, intensity.p50, intensity.p99, intensity.p99_5) == (1, 2, 100, 198, 199)
     assert intensity.std == pytest.approx(np.sqrt((201**2 - 1) / 12))
+
+
+def test_the_deviation_of_many_values_far_from_zero_needs_no_array_of_doubles() -> None:
+    values = np.random.default_rng(0).normal(30_000, 2, (100, 100, 100)).astype(np.float32)
+    wanted = values.astype(np.float64).std()
+    tracemalloc.start()
+    found = Intensity.of(values).std
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found == pytest.approx(wanted, rel=1e-12)
+    assert peak < 2 * values.nbytes  # the percentiles' copy, and some
 
 
 def test_median_is_taken_number_by_number() -> None:
