@@ -31,8 +31,8 @@ GUESSED_AREA = 0.5
 def controlled_cases(predictor: Predictor, case: Case, prediction: Prediction, folder: Path) -> dict[Control, Case]:
     """Write a case's images with all but the masked region, and with the region itself, at the image's mean.
 
-    The region is everything that the true label map of an image names or, where there is none, the predicted one; an
-    image without either takes the region of another image of the case that lies on the same grid.
+    The region is everything that the true label map of an image names or, where there is none, the predicted ones; an
+    image without either takes the regions of the other images of the case that lie on the same grid.
 
     Args:
         predictor: The model.
@@ -41,7 +41,7 @@ def controlled_cases(predictor: Predictor, case: Case, prediction: Prediction, f
         folder: Existing folder for the images.
 
     Returns:
-        The case as it is and the two altered ones; none where an image has no region.
+        The case as it is and the two altered ones; none where an image has no region, or an empty one.
 
     Raises:
         DataError: A file cannot be used.
@@ -55,8 +55,9 @@ def controlled_cases(predictor: Predictor, case: Case, prediction: Prediction, f
             dims = source.preprocessor.spatial_dims
             channels = read_channels(case.images[image_name], spatial_dims=dims, colour=source.colour)
             grid = Grid.of(channels[0])
-            region = next((found for found, of in regions if not grid.difference(of)), None)
-            if region is None:
+            own = [regions[image_name]] if image_name in regions else regions.values()
+            region = np.any([found for found, of in own if not grid.difference(of)], axis=0)
+            if not region.any():
                 return {}
             for control, paths in altered.items():
                 paths[image_name] = folder / f"{control}_{image_name}.mha"
@@ -95,24 +96,26 @@ def summarise_control(
         "n_without_region": n_judged - len(cases),
         "most_frequent_class_share": most_frequent,
         **{control: {metric: summaries[control][metric] for metric in CONTROL_METRICS} for control in CONTROLS},
-        "meaning": _meaning(summaries["region_removed"], most_frequent),
+        "meaning": _meaning(summaries["region_removed"], most_frequent) + _left_out(cases, classes),
     }
 
 
-def _regions(predictor: Predictor, case: Case, prediction: Prediction) -> list[tuple[NDArray[np.bool_], Grid]]:
-    """Return what is masked, with its grid: true label maps, and the predicted ones of images without truth."""
-    label_maps = [
-        read_label_map(case.label_maps[image_name], spatial_dims=source.preprocessor.spatial_dims)
+def _regions(predictor: Predictor, case: Case, prediction: Prediction) -> dict[str, tuple[NDArray[np.bool_], Grid]]:
+    """Return what is masked, with its grid, by image: its true label map, or else all that was predicted on it."""
+    label_maps: dict[str, list[sitk.Image]] = {
+        image_name: [read_label_map(case.label_maps[image_name], spatial_dims=source.preprocessor.spatial_dims)]
         for source in predictor.source.inputs.values()
         for image_name in source.image_names
         if image_name in case.label_maps
-    ]
-    label_maps += [
-        found.label_map
-        for head, found in prediction.segmentations.items()
-        if predictor.segmentation_heads[head].image_name not in case.label_maps
-    ]
-    return [(to_array(label_map) > 0, Grid.of(label_map)) for label_map in label_maps]
+    }
+    for head, found in prediction.segmentations.items():
+        image_name = predictor.segmentation_heads[head].image_name
+        if image_name not in case.label_maps:
+            label_maps.setdefault(image_name, []).append(found.label_map)
+    return {
+        image_name: (np.any([to_array(label_map) > 0 for label_map in drawn], axis=0), Grid.of(drawn[0]))
+        for image_name, drawn in label_maps.items()
+    }
 
 
 def _filled(channel: sitk.Image, kept: NDArray[np.bool_]) -> sitk.Image:
@@ -141,3 +144,9 @@ def _meaning(removed: Mapping[str, Any], most_frequent: float) -> str:
     else:
         verdict = "too few cases to tell that from guessing"
     return f"Without the masked region, {found}: {verdict}."
+
+
+def _left_out(cases: Sequence[ClassifiedCase], classes: Sequence[str]) -> str:
+    """Name the classes that are not compared, because the region is absent where they are true."""
+    absent = [name for name in classes if not any(name in case.truth for case in cases)]
+    return f" No case of {' or '.join(absent)} has a masked region; their part is not known." if absent else ""

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -83,6 +84,38 @@ def test_the_predicted_region_stands_in_for_an_absent_true_one(case, tmp_path):
     assert len(np.unique(altered[1:3, 1:4])) == 1
 
 
+def test_two_images_on_one_grid_have_a_region_each(case, tmp_path):
+    side = sitk.Image(SIZE, sitk.sitkUInt8)
+    side[4, 1:4] = 1
+    sitk.WriteImage(side, str(tmp_path / "side_mask.png"))
+    both = replace(case, label_maps=case.label_maps | {"side": tmp_path / "side_mask.png"})
+    found = controlled_cases(_predictor("front", "side"), both, Prediction("a", {}), tmp_path)
+    for name, mask in (("front", to_array(_mask()) > 0), ("side", to_array(side) > 0)):
+        (altered,) = _pixels(found["region_removed"].images[name])
+        (image,) = _pixels(case.images[name])
+        assert (altered[~mask] == image[~mask]).all()
+        assert altered[mask] == pytest.approx(image.mean())
+
+
+def test_two_predicted_label_maps_of_an_image_are_one_region(case, tmp_path):
+    predictor = _predictor("front")
+    predictor.segmentation_heads["heart"] = SegmentationHeadInfo({"heart": 1}, "softmax", "view", "front")
+    heart = sitk.Image(SIZE, sitk.sitkUInt8)
+    heart[4, 1:4] = 1
+    answers = {"lungs": SegmentationPrediction(_mask(), {}), "heart": SegmentationPrediction(heart, {})}
+    found = controlled_cases(predictor, replace(case, label_maps={}), Prediction("a", answers), tmp_path)
+    (altered,) = _pixels(found["region_removed"].images["front"])
+    (image,) = _pixels(case.images["front"])
+    region = (to_array(_mask()) > 0) | (to_array(heart) > 0)
+    assert altered[region] == pytest.approx(image.mean())
+    assert (altered[~region] == image[~region]).all()
+
+
+def test_an_empty_region_is_none(case, tmp_path):
+    sitk.WriteImage(_mask() * 0, str(tmp_path / "mask.png"))
+    assert controlled_cases(_predictor("front"), case, Prediction("a", {}), tmp_path) == {}
+
+
 def test_the_true_region_is_preferred_to_the_predicted_one(case, tmp_path):
     empty = SegmentationPrediction(_mask() * 0, {})
     found = controlled_cases(_predictor("front"), case, Prediction("a", {"lungs": empty}), tmp_path)
@@ -164,8 +197,16 @@ def test_probabilities_that_still_rank_the_cases_are_suspected_too():
     assert control["meaning"].endswith("a likely shortcut.")
 
 
+def test_a_class_without_a_region_is_named():
+    cases = [case for case in _answers(29) if case.truth == ("low",)]
+    found = dict.fromkeys(("whole_image", "region_alone", "region_removed"), cases)
+    control = summarise_control(found, classes=CLASSES, multi_label=False, n_judged=30)
+    assert control["n_without_region"] == 10
+    assert control["meaning"].endswith(" No case of high has a masked region; their part is not known.")
+
+
 def test_one_subject_tells_nothing():
-    cases = _answers(29)[:1]
+    cases = _answers(29)[:1]  # of the class "low"
     found = dict.fromkeys(("whole_image", "region_alone", "region_removed"), cases)
     control = summarise_control(found, classes=CLASSES, multi_label=False, n_judged=1)
-    assert control["meaning"].endswith(": too few cases to tell that from guessing.")
+    assert ": too few cases to tell that from guessing." in control["meaning"]
