@@ -17,8 +17,9 @@ ClassWeights = tuple[Annotated[float, Field(gt=0)], ...] | Literal["balanced"] |
 class _WeightedByClass(ClassificationLoss):
     """A loss with a weight for each class.
 
-    As in PyTorch, the mean over a batch is weighted and divided by the sum of its weights, so that in a batch of one a
-    weight has no effect; with several labels a case, the weight is that of the answer yes, and the mean is plain.
+    The weights are divided by their mean over the training cases, and the mean over a batch is plain: PyTorch's, which
+    divides by the sum of the weights in the batch, takes most of their effect away in a small batch, and all in a batch
+    of one. With several labels a case, the weight is that of the answer yes, as it is given.
 
     Args:
         class_shares: Share of the training cases that have each class.
@@ -37,6 +38,9 @@ class _WeightedByClass(ClassificationLoss):
             )
         if class_weights is not None and len(class_weights) != len(class_shares):
             raise ValueError(f"class_weights needs a weight for each of {len(class_shares)} classes")
+        if class_weights is not None and not multi_label:
+            mean = sum(share * weight for share, weight in zip(class_shares, class_weights, strict=True))
+            class_weights = tuple(weight / mean for weight in class_weights)
         self.multi_label = multi_label
         # Not part of a checkpoint: they follow from the recipe and the data.
         self.register_buffer(
@@ -71,7 +75,9 @@ class CrossEntropy(_WeightedByClass):
         if self.multi_label:
             smoothed = target * (1 - self.label_smoothing) + self.label_smoothing / 2
             return functional.binary_cross_entropy_with_logits(logits, smoothed, pos_weight=self.weights)
-        return functional.cross_entropy(logits, target, weight=self.weights, label_smoothing=self.label_smoothing)
+        return functional.cross_entropy(
+            logits, target, weight=self.weights, label_smoothing=self.label_smoothing, reduction="none"
+        ).mean()
 
 
 @LOSSES.register("focal")
@@ -103,5 +109,4 @@ class Focal(_WeightedByClass):
             cross_entropy = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
             return (torch.where(target > 0, weights, 1.0) * focal_terms(cross_entropy, self.gamma)).mean()
         cross_entropy = functional.cross_entropy(logits, target, reduction="none")
-        of_samples = weights[target]
-        return (of_samples * focal_terms(cross_entropy, self.gamma)).sum() / of_samples.sum()
+        return (weights[target] * focal_terms(cross_entropy, self.gamma)).mean()

@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -23,13 +25,29 @@ def _any_of_three(cases=7):
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("weights", [None, WEIGHTS])
-def test_cross_entropy_is_torch_s(weights, smoothing):
-    logits, target = _one_of_three()
+def test_cross_entropy_is_torch_s_where_the_batch_is_divided_as_the_training_cases_are(weights, smoothing):
+    logits, _ = _one_of_three(10)
+    target = torch.tensor([0] * 5 + [1] * 3 + [2] * 2)
     module = torch.nn.CrossEntropyLoss(
         weight=None if weights is None else torch.tensor(weights), label_smoothing=smoothing
     )
     loss = CrossEntropy(class_shares=SHARES, multi_label=False, class_weights=weights, label_smoothing=smoothing)
-    assert torch.equal(loss(logits, target), module(logits, target))
+    assert loss(logits, target).item() == pytest.approx(module(logits, target).item(), rel=1e-6)
+
+
+@pytest.mark.parametrize("make", [CrossEntropy, partial(Focal, gamma=2.0)])
+@pytest.mark.parametrize("batch_size", [1, 2, 5])
+def test_balanced_classes_count_alike_whatever_the_batch(make, batch_size):
+    # All are answered alike; the rare class has a tenth of the cases and half of the gradient.
+    loss = make(class_shares=(0.9, 0.1), multi_label=False, class_weights="balanced")
+    targets = torch.tensor([0] * 9 + [1])[torch.randperm(10, generator=torch.Generator().manual_seed(0))]
+    pulls = [0.0, 0.0]
+    for batch in targets.split(batch_size):
+        logits = torch.zeros(len(batch), 2, requires_grad=True)
+        loss(logits, batch).backward()
+        for target, gradient in zip(batch, logits.grad * len(batch), strict=True):
+            pulls[target] += gradient.abs().sum().item()
+    assert pulls[1] / sum(pulls) == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("weights", [None, WEIGHTS])
@@ -71,10 +89,10 @@ def test_focal_is_monai_s(gamma):
     assert loss(logits, target).item() == pytest.approx(expected.item(), rel=1e-5)
 
 
-def test_focal_with_weights_is_monai_s_divided_by_the_weights_of_the_batch():
+def test_focal_with_weights_is_monai_s_divided_by_their_mean_over_the_training_cases():
     logits, target = _one_of_three()
     terms = FocalLoss(use_softmax=True, to_onehot_y=True, weight=WEIGHTS, reduction="none")(logits, target[:, None])
-    expected = terms.sum() / torch.tensor(WEIGHTS)[target].sum()
+    expected = terms.sum(dim=1).mean() / np.dot(SHARES, WEIGHTS)
     loss = Focal(class_shares=SHARES, multi_label=False, class_weights=WEIGHTS)
     assert loss(logits, target).item() == pytest.approx(expected.item(), rel=1e-5)
 
