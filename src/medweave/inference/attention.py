@@ -1,6 +1,7 @@
-"""Where a classification head looks: Grad-CAM on the encoders' coarsest features."""
+"""Where a classification head looks: Grad-CAM on the features that it pools."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -15,6 +16,8 @@ def grad_cam(
     model: MultiTaskModel, images: Mapping[str, Tensor], present: Mapping[str, Tensor], *, head: str, class_index: int
 ) -> dict[str, NDArray[np.float32]]:
     """Return how much each place of each input speaks for a class (Selvaraju et al., ICCV 2017; MONAI's GradCAM).
+
+    The features are the decoder's finest where the head pools these, and the encoder's coarsest otherwise.
 
     Args:
         model: The network; it is put into evaluation mode for the call and back into its mode after it.
@@ -41,7 +44,7 @@ def grad_cam(
 
 
 class _TappedModel(nn.Module):
-    """A head's logits as a function of one input, with the coarsest features of that input passing a layer `tap`."""
+    """A head's logits as a function of one input, with the features that it pools of it passing a layer `tap`."""
 
     def __init__(
         self,
@@ -59,9 +62,18 @@ class _TappedModel(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         pyramids = self.model.encode({**self.images, self.name: image}, self.present)
-        *finer, coarsest = pyramids[self.name]
-        pyramids[self.name] = [*finer, self.tap(coarsest)]
-        return self.model.answer(pyramids, self.present)[self.head][0]
+        head = self.model.classification_heads[self.head]
+        decoder = head.decoder_of(self.name)  # type: ignore[operator]
+        if decoder is None:
+            *finer, coarsest = pyramids[self.name]
+            pyramids[self.name] = [*finer, self.tap(coarsest)]
+        features = self.model.decode(pyramids, self.present)
+        if decoder is not None:
+            found = features.segmentations[decoder]
+            tapped = {decoder: replace(found, decoded=self.tap(found.decoded))}
+            features = replace(features, segmentations={**features.segmentations, **tapped})
+        logits: Tensor = head(features)
+        return logits
 
 
 def _positive(found: Tensor) -> Tensor:

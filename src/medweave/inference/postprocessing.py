@@ -104,9 +104,8 @@ def restore_map(values: NDArray[np.float32], preprocessed: Preprocessed) -> NDAr
 
 
 def share_inside(values: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
-    """Return the share of the sum of some values that lies in a mask; 0 where all values are 0."""
-    total = float(values.sum(dtype=np.float64))
-    return float(values[mask].sum(dtype=np.float64)) / total if total > 0 else 0.0
+    """Return the share of the sum of some values, which is above 0, that lies in a mask."""
+    return float(values[mask].sum(dtype=np.float64)) / float(values.sum(dtype=np.float64))
 
 
 def largest_connected_component(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -85,8 +85,10 @@ class Attention:
 
     Attributes:
         class_name: The class.
-        maps: (x, y[, z]) float32 of each input that the case has, on the input's own grid, 0 to 1.
-        inside: Share of the attention that lies in the structures which each segmentation head found on that input.
+        maps: (x, y[, z]) float32 of each input that the case has, on the input's own grid, 0 to 1; all 0 where nothing
+            in it speaks for the class.
+        inside: Share of the attention that lies in the structures which each segmentation head found on that input; no
+            entry where nothing speaks for the class.
     """
 
     class_name: str

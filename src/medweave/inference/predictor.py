@@ -293,6 +293,7 @@ class Predictor:
             inside = {
                 name: share_inside(maps[self.segmentation_heads[name].input_name], to_array(segmentation.label_map) > 0)
                 for name, segmentation in prediction.segmentations.items()
+                if maps[self.segmentation_heads[name].input_name].any()
             }
             answers[head] = replace(answers[head], attention=Attention(likeliest, maps, inside))
         return replace(prediction, classifications=answers)

@@ -76,6 +76,14 @@ class MultiTaskModel(nn.Module):
         self, pyramids: Mapping[str, Sequence[Tensor]], present: Mapping[str, Tensor]
     ) -> dict[str, list[Tensor]]:
         """Return the logits of each head, as `forward` does."""
+        features = self.decode(pyramids, present)
+        return {
+            **{name: output.logits for name, output in features.segmentations.items()},
+            **{name: [head(features)] for name, head in self.classification_heads.items()},
+        }
+
+    def decode(self, pyramids: Mapping[str, Sequence[Tensor]], present: Mapping[str, Tensor]) -> Features:
+        """Return what the classification heads may look at: the pyramids and what the segmentation heads make of it."""
         segmentations = {}
         for name, head in self.segmentation_heads.items():
             pyramid, flags = pyramids[self.drawn_on[name]], present[self.drawn_on[name]]
@@ -87,11 +95,7 @@ class MultiTaskModel(nn.Module):
                 logits=[_spread(level, rows, flags.shape[0]) for level in output.logits],
                 decoded=_spread(output.decoded, rows, flags.shape[0]),
             )
-        features = Features(pyramids, segmentations, present)
-        return {
-            **{name: output.logits for name, output in segmentations.items()},
-            **{name: [head(features)] for name, head in self.classification_heads.items()},
-        }
+        return Features(pyramids, segmentations, present)
 
     def pooled_features(self, pyramids: Mapping[str, Sequence[Tensor]]) -> dict[str, Tensor]:
         """Return the mean over all places of each input's coarsest features, (B, F) float32."""

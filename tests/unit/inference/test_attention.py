@@ -8,22 +8,33 @@ from medweave.models.encoders.residual_unet import ResidualUNetEncoder
 from medweave.models.features import FeatureChannels
 from medweave.models.fusion.single import SingleFusion
 from medweave.models.heads.pooled_mlp import PooledMLPHead
+from medweave.models.heads.unet_decoder import UNetDecoderHead
 from medweave.models.multitask import MultiTaskModel
 
 
 @pytest.fixture
 def model():
+    return _model("bottleneck")
+
+
+def _model(pool_from):
     torch.manual_seed(0)
     encoder = ResidualUNetEncoder(in_channels=1, spatial_dims=2, channels=(4, 6), blocks=(1, 1), norm="batch")
-    sources = FeatureChannels(pyramids={"a": (4, 6)}, decoded={}, activations={}, inputs={})
+    masks = UNetDecoderHead(channels=encoder.channels, strides=encoder.strides, structures=1, spatial_dims=2)
+    sources = FeatureChannels(
+        pyramids={"a": (4, 6)}, decoded={"s": masks.decoded_channels}, activations={"s": "softmax"}, inputs={"s": "a"}
+    )
     head = PooledMLPHead(
         sources=sources,
         make_fusion=lambda channels: SingleFusion(channels=channels),
         classes=3,
         hidden=(5,),
         dropout=(0.0, 0.0),
+        pool_from=pool_from,
     )
-    return MultiTaskModel(encoders={"a": encoder}, segmentation_heads={}, classification_heads={"c": head}, drawn_on={})
+    return MultiTaskModel(
+        encoders={"a": encoder}, segmentation_heads={"s": masks}, classification_heads={"c": head}, drawn_on={"s": "a"}
+    )
 
 
 def _expected(model, image, present, class_index):
@@ -32,8 +43,12 @@ def _expected(model, image, present, class_index):
     pyramids = model.encode({"a": image}, present)
     coarsest = pyramids["a"][-1].detach().requires_grad_()
     logit = model.answer({"a": [*pyramids["a"][:-1], coarsest]}, present)["c"][0][0, class_index]
-    (gradient,) = torch.autograd.grad(logit, coarsest)
-    weighted = torch.relu((gradient.mean(dim=(2, 3), keepdim=True) * coarsest).sum(dim=1, keepdim=True))
+    return _formula(logit, coarsest, image)
+
+
+def _formula(logit, features, image):
+    (gradient,) = torch.autograd.grad(logit, features)
+    weighted = torch.relu((gradient.mean(dim=(2, 3), keepdim=True) * features).sum(dim=1, keepdim=True))
     enlarged = functional.interpolate(weighted, size=image.shape[2:], mode="bilinear", align_corners=False)
     return (enlarged / enlarged.max()).detach().numpy()[0, 0]
 
@@ -46,6 +61,19 @@ def test_the_map_is_the_gradient_weighted_features_positive_part(model):
     for found, wanted in zip(maps, expected, strict=True):
         assert found.shape == (16, 12)
         np.testing.assert_allclose(found, np.nan_to_num(wanted), atol=1e-5)
+
+
+def test_a_head_that_pools_from_the_decoder_is_explained_by_the_decoded_features():
+    model = _model("decoder").eval()
+    image, present = torch.randn(1, 1, 16, 12), {"a": torch.tensor([True])}
+    found = [grad_cam(model, {"a": image}, present, head="c", class_index=index)["a"] for index in range(3)]
+    features = model.decode(model.encode({"a": image}, present), present)
+    decoded = features.segmentations["s"].decoded.detach().requires_grad_()
+    assert decoded.shape[2:] == (16, 12)  # finer than the encoder's coarsest features
+    for index, heat in enumerate(found):
+        logit = model.classification_heads["c"].classifier(decoded.mean(dim=(2, 3)))[0, index]
+        np.testing.assert_allclose(heat, np.nan_to_num(_formula(logit, decoded, image)), atol=1e-5)
+    assert any(heat.any() for heat in found)
 
 
 def test_the_model_keeps_its_mode_and_gets_no_gradients(model):

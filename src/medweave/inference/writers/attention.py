@@ -31,14 +31,16 @@ def write_attention(
     for name, heat in answer.attention.maps.items():
         image = read_channels(case.images[source.inputs[name].image_names[0]], spatial_dims=heat.ndim)[0]
         drawn = next((key for key, info in segmentation_heads.items() if info.input_name == name), None)
-        inside = f"\n{answer.attention.inside[drawn]:.0%} of it in {drawn}" if drawn else ""
+        share = answer.attention.inside.get(drawn or "")
+        where = "" if share is None else f"\n{share:.0%} of it in {drawn}"
+        where = where if heat.any() else "\nnothing in this image speaks for it"
         path = draw_overlay(
             folder / f"{case.case_id}_{head}_attention_{name}.png",
             image,
             to_array(prediction.segmentations[drawn].label_map) if drawn else None,
             structures=segmentation_heads[drawn].structures if drawn else {},
             title=f"{case.case_id}: attention for {answer.attention.class_name} "
-            f"({answer.probabilities[answer.attention.class_name]:.0%}){inside}"
+            f"({answer.probabilities[answer.attention.class_name]:.0%}){where}"
             + "".join(f"\ndoubtful {warning}" for warning in prediction.warnings),
             heat=heat,
         )

@@ -43,6 +43,10 @@ class ClassificationHead(nn.Module):
 
     kind: ClassVar[Literal["classification"]] = "classification"
 
+    def decoder_of(self, input_name: str) -> str | None:  # noqa: ARG002
+        """Return the segmentation head whose decoded features it takes of an input; None where the pyramid's own."""
+        return None
+
     def forward(self, features: Features) -> Tensor:
         """Return logits (B, classes)."""
         raise NotImplementedError

@@ -72,6 +72,10 @@ class PooledMLPHead(ClassificationHead):
             layers += [nn.Dropout(share)]
         self.classifier = nn.Sequential(*layers, nn.Linear(widths[-1], classes))
 
+    def decoder_of(self, input_name: str) -> str | None:
+        """Return the first segmentation head on an input where the head pools from the decoder."""
+        return self.pooling.heads[input_name] if input_name in self.pooling.decoded else None
+
     def forward(self, features: Features) -> Tensor:
         """Return logits (B, classes)."""
         logits: Tensor = self.classifier(self.fusion(self.pooling(features), features.present))

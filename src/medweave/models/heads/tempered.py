@@ -19,6 +19,10 @@ class TemperedHead(ClassificationHead):
         self.head = head
         self.temperature = temperature
 
+    def decoder_of(self, input_name: str) -> str | None:
+        """Return what the head says."""
+        return self.head.decoder_of(input_name)
+
     def forward(self, features: Features) -> Tensor:
         """Return the divided logits (B, classes)."""
         logits: Tensor = self.head(features)

@@ -11,6 +11,7 @@ from medweave.inference.prediction import (
     SegmentationHeadInfo,
     SegmentationPrediction,
 )
+from medweave.inference.writers import attention
 from medweave.inference.writers.attention import write_attention
 from medweave.preprocessing.pipeline import Preprocessor
 
@@ -20,19 +21,19 @@ def _case(folder):
     return Case("c", "c", images={"image": folder / "c.png"})
 
 
-def _prediction(attention):
+def _prediction(looked):
     label_map = np.zeros((20, 30), np.uint8)
     label_map[5:10, 5:20] = 1
     return Prediction(
         "c",
         {"lungs": SegmentationPrediction(sitk.GetImageFromArray(label_map), {"lungs": 0.75})},
-        {"finding": ClassificationPrediction({"a": 0.9, "b": 0.1}, ("a",), np.zeros(2), attention)},
+        {"finding": ClassificationPrediction({"a": 0.9, "b": 0.1}, ("a",), np.zeros(2), looked)},
     )
 
 
-def _write(folder, attention):
+def _write(folder, looked):
     return write_attention(
-        _prediction(attention),
+        _prediction(looked),
         "finding",
         case=_case(folder),
         source=StudySource({"xray": InputSource(("image",), Preprocessor(spatial_dims=2))}, {}),
@@ -52,6 +53,18 @@ def test_heat_lies_where_the_network_looked(tmp_path):
     assert len(rows) > 0.05 * colourful.size
     assert np.median(rows) > 0.5 * picture.shape[0]
     assert np.median(columns) > 0.5 * picture.shape[1]
+
+
+def test_the_title_says_where_the_network_looked_or_that_it_did_not(tmp_path, monkeypatch):
+    titles = []
+    monkeypatch.setattr(attention, "draw_overlay", lambda path, *_, title, **__: titles.append(title) or path)
+    heat = np.ones((30, 20), np.float32)
+    _write(tmp_path, Attention("a", {"xray": heat}, {"lungs": 0.1}))
+    _write(tmp_path, Attention("a", {"xray": 0 * heat}, {}))
+    assert titles == [
+        "c: attention for a (90%)\n10% of it in lungs",
+        "c: attention for a (90%)\nnothing in this image speaks for it",
+    ]
 
 
 def test_without_attention_nothing_is_written(tmp_path):

@@ -102,3 +102,17 @@ def test_larger_batches_are_normalised_as_by_torch():
     own, reference, vectors = VectorNorm(4), nn.BatchNorm1d(4), torch.randn(2, 4)
     assert torch.equal(own(vectors), reference(vectors))
     assert torch.equal(own.running_var, reference.running_var)
+
+
+@pytest.mark.parametrize(("pool_from", "expected"), [("decoder", ["lungs", None]), ("bottleneck", [None, None])])
+def test_it_says_whose_decoded_features_it_pools(pool_from, expected):
+    sources = FeatureChannels(
+        pyramids={"xray": (4, 8), "table": (4, 8)},
+        decoded={"lungs": 4, "heart": 4},
+        activations={"lungs": "softmax", "heart": "softmax"},
+        inputs={"lungs": "xray", "heart": "xray"},
+    )
+    head = PooledMLPHead(
+        sources=sources, make_fusion=lambda channels: ConcatFusion(channels=channels), classes=2, pool_from=pool_from
+    )
+    assert [head.decoder_of("xray"), head.decoder_of("table")] == expected
