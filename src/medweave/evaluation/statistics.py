@@ -24,8 +24,8 @@ class Interval:
 
     Attributes:
         mean: Over the cases; NaN where the statistic is undefined.
-        low: Lower end; None where there are fewer than two subjects, which show no spread, where all resamples have one
-            mean, or where the statistic is undefined in nearly all of them.
+        low: Lower end; None where there are fewer than two subjects, of all or of a group that the statistic rests on,
+            which show no spread, where all resamples have one mean, or where the statistic is undefined in nearly all.
         high: Upper end, or None.
         n: Cases.
         undefined_resamples: Resamples that the interval leaves out because the statistic is undefined in them.
@@ -66,6 +66,7 @@ def cluster_bootstrap(
     n_resamples: int = 2000,
     seed: int = 0,
     confidence: float = 0.95,
+    groups: Mapping[Name, Sequence[int]] | None = None,
 ) -> dict[Name, Interval]:
     """Return statistics of the cases with bootstrap intervals that resample whole subjects.
 
@@ -80,6 +81,8 @@ def cluster_bootstrap(
         n_resamples: Bootstrap samples.
         seed: Of the resampling.
         confidence: Of the intervals, below 1.
+        groups: Subjects in each of the groups that a statistic compares or averages (`independent_units`), for those
+            that do not rest on all subjects alike; where a group has a single subject, there is no interval.
     """
     names, member = np.unique(np.asarray(subjects, dtype=str), return_inverse=True)
     estimates = statistics(np.ones((1, len(subjects))))
@@ -92,13 +95,13 @@ def cluster_bootstrap(
         statistics(rng.multinomial(len(names), chances, size=min(rows, n_resamples - start))[:, member].astype(float))
         for start in range(0, n_resamples, rows)
     ]
-    tail = expanded_tail(len(names), confidence=confidence)
-    return {
-        name: _percentile_interval(
-            float(value[0]), np.concatenate([chunk[name] for chunk in chunks]), tail, len(subjects)
-        )
-        for name, value in estimates.items()
-    }
+    intervals = {}
+    for name, value in estimates.items():
+        units = independent_units((groups or {}).get(name, [len(names)]))
+        tail = expanded_tail(units, confidence=confidence) if units > 1 else None
+        resampled = np.concatenate([chunk[name] for chunk in chunks])
+        intervals[name] = _percentile_interval(float(value[0]), resampled, tail, len(subjects))
+    return intervals
 
 
 def cluster_bootstrap_mean(
@@ -131,11 +134,30 @@ def cluster_bootstrap_mean(
     return replace(mean, low=None, high=None) if mean.low == mean.high else mean
 
 
-def expanded_tail(n: int, *, confidence: float) -> float:
+def independent_units(groups: Sequence[int]) -> float:
+    """Return how many independent units a statistic of several groups is worth, the smallest counting most.
+
+    One more than the degrees of freedom of Welch and Satterthwaite (Biometrics Bulletin 1946;2:110) with a variance of
+    each group that goes with 1 / n. So an area under the ROC curve with 5 of 40 subjects positive is worth 6, and its
+    interval covers 95 % where the percentiles for 40 units cover 90 % (measured; with 3 positives 89 % and 79 %).
+
+    Args:
+        groups: Subjects of each group.
+
+    Returns:
+        1 where a group has fewer than two subjects, of which nobody knows how much they vary.
+    """
+    counts = np.asarray(groups, dtype=np.float64)
+    if counts.min() < 2:
+        return 1.0
+    return 1 + float((1 / counts).sum() ** 2 / (1 / (counts**2 * (counts - 1))).sum())
+
+
+def expanded_tail(n: float, *, confidence: float) -> float:
     """Return the bootstrap percentile (0 to 0.5) that makes an interval of n independent units wide enough.
 
     Args:
-        n: Independent units, at least 2.
+        n: Independent units, more than 1.
         confidence: Of the interval, below 1.
     """
     student = stats.t.ppf((1 - confidence) / 2, df=n - 1)
@@ -195,10 +217,10 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(value) for value in adjusted]
 
 
-def _percentile_interval(estimate: float, resampled: NDArray[np.float64], tail: float, n: int) -> Interval:
+def _percentile_interval(estimate: float, resampled: NDArray[np.float64], tail: float | None, n: int) -> Interval:
     defined = resampled[~np.isnan(resampled)]
     undefined = len(resampled) - len(defined)
-    if np.isnan(estimate) or len(defined) < MIN_DEFINED_SHARE * len(resampled):
+    if tail is None or np.isnan(estimate) or len(defined) < MIN_DEFINED_SHARE * len(resampled):
         return Interval(estimate, None, None, n=n, undefined_resamples=undefined)
     low, high = np.quantile(defined, [tail, 1 - tail])
     return Interval(estimate, float(low), float(high), n=n, undefined_resamples=undefined)

@@ -117,6 +117,28 @@ def test_resamples_without_a_class_are_counted():
     assert summary["accuracy"]["undefined_resamples"] == 0
 
 
+def test_a_class_of_few_subjects_has_wide_intervals_and_a_note():
+    cases = _cases(90)
+    some = cases[:60] + [case for case in cases[60:] if case.truth != ("viral",)]
+    few = [case for case in cases if case.truth != ("viral",)] + [case for case in cases if case.truth == ("viral",)][
+        :3
+    ]
+    one = few[:-2]
+    width = {
+        name: np.ptp(_summary(chosen)["per_class"]["viral"]["roc_auc"]["ci95"])
+        for name, chosen in {"some": some, "few": few}.items()
+    }
+    assert width["few"] > width["some"]
+    note = "fewer than 4 subjects are viral: intervals that rest on them are too narrow, or absent"
+    assert (_summary(some)["notes"], _summary(few)["notes"], _summary(one)["notes"]) == ([], [note], [note])
+    alone = _summary(one)
+    for found in (alone["roc_auc"], alone["macro_f1"], alone["per_class"]["viral"]["pr_auc"]):
+        assert found["mean"] is not None
+        assert found["ci95"] == [None, None]
+    assert alone["accuracy"]["ci95"][0] is not None
+    assert alone["per_class"]["viral"]["recall"]["ci95"] in ([0.0, 0.975], [0.025, 1.0])  # exact, of one subject
+
+
 def test_cases_of_one_class_alone_have_no_area():
     summary = _summary(_certain(["normal"] * 4, ["normal", "normal", "viral", "normal"]))
     assert summary["roc_auc"]["mean"] is None
@@ -191,7 +213,7 @@ def test_each_pattern_of_missing_inputs_is_judged():
     cases = _cases(60, missing=("flair", "post"))
     patterns = _summary(cases)["by_missing_inputs"]
     assert list(patterns) == ["complete", "without flair, post"]
-    assert [pattern["n"] for pattern in patterns.values()] == [40, 20]
+    assert [(pattern["n"], pattern["n_subjects"]) for pattern in patterns.values()] == [(40, 40), (20, 20)]
     assert patterns["without flair, post"]["missing_inputs"] == ["flair", "post"]
     alone = _summary([case for case in cases if not case.missing_inputs])
     assert patterns["complete"]["accuracy"] == alone["accuracy"]

@@ -7,6 +7,7 @@ from medweave.evaluation.statistics import (
     cluster_bootstrap_mean,
     expanded_tail,
     holm,
+    independent_units,
     paired_difference,
 )
 
@@ -30,6 +31,44 @@ def test_expanded_tail_is_students_quantile_on_the_bootstrap_scale():
             stats.t.ppf(0.025, n - 1)
         )
     assert expanded_tail(100_000, confidence=0.95) == pytest.approx(0.025, rel=1e-3)
+
+
+@pytest.mark.parametrize("sizes", [(5, 35), (4, 4), (20, 3)])
+def test_the_units_of_two_groups_are_one_more_than_welchs_degrees_of_freedom(sizes):
+    samples = [np.arange(size) / np.std(np.arange(size), ddof=1) for size in sizes]
+    welch = stats.ttest_ind(*samples, equal_var=False).df
+    assert independent_units(sizes) == pytest.approx(1 + welch)
+
+
+def test_one_group_is_worth_its_subjects_and_a_lone_subject_nothing():
+    assert independent_units([12]) == pytest.approx(12)
+    assert independent_units([12, 1]) == 1
+
+
+def _area_of_clear_ranks(positive, weights, scores):
+    above = (scores[positive][:, None] > scores[~positive]).astype(float)
+    won = np.einsum("wp,pn,wn->w", weights[:, positive], above, weights[:, ~positive])
+    pairs = weights[:, positive].sum(axis=1) * weights[:, ~positive].sum(axis=1)
+    return np.divide(won, pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
+
+
+def test_an_area_with_few_positive_subjects_is_covered_when_its_groups_are_told():
+    rng = np.random.default_rng(0)
+    positive, subjects = np.arange(40) < 5, [str(number) for number in range(40)]
+    covered = {"told": 0, "untold": 0}
+    for trial in range(300):
+        scores = rng.normal(0, 1, 40) + np.sqrt(2) * stats.norm.ppf(0.8) * positive  # a true area of 0.8
+        for name, groups in (("told", {"area": [5, 35]}), ("untold", None)):
+            found = cluster_bootstrap(
+                lambda weights, scores=scores: {"area": _area_of_clear_ranks(positive, weights, scores)},
+                subjects,
+                n_resamples=400,
+                seed=trial,
+                groups=groups,
+            )["area"]
+            covered[name] += found.low <= 0.8 <= found.high
+    assert 0.92 <= covered["told"] / 300 <= 0.98
+    assert covered["untold"] / 300 < 0.92
 
 
 def test_copies_of_a_case_do_not_narrow_the_interval():
