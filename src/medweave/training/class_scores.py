@@ -11,8 +11,8 @@ def class_scores(logits: NDArray[np.float32], targets: Sequence[int | tuple[floa
     """Return accuracy, balanced accuracy and the area under the ROC curve.
 
     The area is the mean over the classes, each against the rest, that are neither absent nor everywhere; it is left out
-    where there is none. With several labels a case, accuracy is the share of right answers, and balanced accuracy the
-    mean over the labels of sensitivity and specificity.
+    where there is none. With several labels a case, accuracy is the share of cases with all labels right, and balanced
+    accuracy the mean over the labels of sensitivity and specificity.
 
     Args:
         logits: (cases, classes).
@@ -23,7 +23,7 @@ def class_scores(logits: NDArray[np.float32], targets: Sequence[int | tuple[floa
     answered = logits > 0 if is_multi_label else np.eye(logits.shape[1], dtype=bool)[logits.argmax(axis=1)]
     known = [label for label in range(logits.shape[1]) if 0 < truth[:, label].sum() < len(truth)]
     if is_multi_label:
-        accuracy = float((answered == truth).mean())
+        accuracy = float((answered == truth).all(axis=1).mean())
         recalls = [
             float((answered[:, label] == truth[:, label])[truth[:, label] == value].mean())
             for label in known

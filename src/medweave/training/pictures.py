@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping
 
-from medweave.data.case import Case
-from medweave.data.split import PARTS, Split
-from medweave.data.study import TargetSource
 from medweave.figures.class_distribution import class_distribution_figure
 from medweave.figures.curves import single_curves, training_curves
 from medweave.figures.page import save_figure
 from medweave.recipes.schema import Recipe
 from medweave.runs.folder import RunFolder
+from medweave.training.summary import ClassCounts
 from medweave.training.trainer import Outcome
 
 
@@ -17,7 +15,7 @@ def save_curves(outcome: Outcome, *, recipe: Recipe, folder: RunFolder) -> None:
     """Draw the course of a training on one page, and each quantity by itself."""
     heads = {
         "segmentation_heads": list(recipe.data.segmentation_heads),
-        "classification_heads": list(recipe.data.classification_heads),
+        "classification_heads": list(recipe.network_classes),
     }
     page = training_curves(outcome.history, best_epoch=outcome.best_epoch, **heads)
     save_figure(page, folder.training_curves)
@@ -25,25 +23,12 @@ def save_curves(outcome: Outcome, *, recipe: Recipe, folder: RunFolder) -> None:
         save_figure(figure, folder.figures / f"{name}.png")
 
 
-def save_class_distribution(
-    cases: Mapping[str, Case], *, split: Split, targets: Mapping[str, TargetSource], folder: RunFolder
-) -> None:
+def save_class_distribution(counts: Mapping[str, ClassCounts], *, folder: RunFolder) -> None:
     """Draw how many cases of each class fall into each part; nothing where no class is asked for.
 
     Args:
-        cases: By case_id.
-        split: The parts.
-        targets: Of the classification heads.
+        counts: By classification head, as `class_counts` gives them.
         folder: Of the run.
     """
-    counts: dict[str, dict[str, Mapping[str, int]]] = {
-        head: {part: _count([cases[case_id] for case_id in split.part(part)], target) for part in PARTS}
-        for head, target in targets.items()
-    }
     if counts:
         save_figure(class_distribution_figure(counts), folder.class_distribution)
-
-
-def _count(cases: list[Case], target: TargetSource) -> Mapping[str, int]:
-    found = [name for case in cases for name in target.names(case) or ()]
-    return {name: found.count(name) for name in target.classes}

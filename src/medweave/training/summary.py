@@ -1,9 +1,11 @@
 """What training_summary.json and training_summary.md say of a training."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from medweave.data.split import Split
+from medweave.data.case import Case
+from medweave.data.split import PARTS, Split
+from medweave.data.study import TargetSource
 from medweave.recipes.schema import Recipe
 from medweave.runs.folder import RunFolder
 from medweave.training.trainer import Outcome
@@ -12,11 +14,37 @@ from medweave.training.training_fit import fit_lines
 NOTE = "Validation values chose the epoch and are optimistic; `medweave evaluate` measures on the test part."
 
 
+#: Cases of each class, by part.
+ClassCounts = Mapping[str, Mapping[str, int]]
+
+
+def class_counts(
+    cases: Mapping[str, Case], *, split: Split, targets: Mapping[str, TargetSource]
+) -> dict[str, ClassCounts]:
+    """Return how many cases of each class fall into each part, by classification head.
+
+    Args:
+        cases: By case_id.
+        split: The parts.
+        targets: Of the classification heads.
+    """
+    return {
+        head: {part: _count([cases[case_id] for case_id in split.part(part)], target) for part in PARTS}
+        for head, target in targets.items()
+    }
+
+
+def _count(cases: Sequence[Case], target: TargetSource) -> dict[str, int]:
+    found = [name for case in cases for name in target.names(case) or ()]
+    return {name: found.count(name) for name in target.classes}
+
+
 def summarise_training(
     outcome: Outcome,
     *,
     recipe: Recipe,
     split: Split,
+    classes: Mapping[str, ClassCounts],
     folder: RunFolder,
     parameters: int,
     seconds: float,
@@ -29,6 +57,7 @@ def summarise_training(
         outcome: How the loop ended.
         recipe: The resolved recipe.
         split: The cases of each part.
+        classes: Cases of each class, by classification head and part.
         folder: Where the files are.
         parameters: Number of the network's parameters.
         seconds: Duration of the whole command.
@@ -58,6 +87,7 @@ def summarise_training(
         "last_epoch": _losses_and_scores(outcome.history[-1]),
         "parameters": parameters,
         "cases": {part: len(split.part(part)) for part in ("train", "val", "test")},
+        "classes": dict(classes),
         "seed": recipe.training.seed,
         "precision": recipe.training.precision,
         "measurement_classifiers": {head: dict(facts) for head, facts in measured.items()},

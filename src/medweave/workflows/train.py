@@ -48,7 +48,7 @@ from medweave.training.measurement import fit_measurement_classifiers, measure_c
 from medweave.training.module import MultiTaskModule
 from medweave.training.pictures import save_class_distribution, save_curves
 from medweave.training.study_case import StudyCase
-from medweave.training.summary import summarise_training, summary_markdown
+from medweave.training.summary import class_counts, summarise_training, summary_markdown
 from medweave.training.trainer import LoopSettings, Outcome, fit
 from medweave.training.training_fit import fitted_cases, score_fitted_cases
 from medweave.workflows.study import OnProgress, Study, counter, prepare_study, scan_study
@@ -239,10 +239,12 @@ def _finish(
     seconds: float,
 ) -> dict[str, Any]:
     """Write the summary, the curves and the end into the manifest."""
+    classes = class_counts(study.cases, split=study.split, targets=build_study_source(study.recipe).targets)
     summary = summarise_training(
         outcome,
         recipe=study.recipe,
         split=study.split,
+        classes=classes,
         folder=folder,
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         seconds=seconds,
@@ -250,8 +252,7 @@ def _finish(
         fitted=fitted,
     )
     save_curves(outcome, recipe=study.recipe, folder=folder)
-    targets = build_study_source(study.recipe).targets
-    save_class_distribution(study.cases, split=study.split, targets=targets, folder=folder)
+    save_class_distribution(classes, folder=folder)
     write_json(folder.training_summary, summary)
     write_text(folder.training_summary_markdown, summary_markdown(summary))
     manifest = read_manifest(folder.manifest)

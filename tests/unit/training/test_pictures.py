@@ -2,9 +2,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from medweave.data.case import Case
-from medweave.data.split import Split
-from medweave.data.study import TargetSource
 from medweave.runs.folder import RunFolder
 from medweave.training import pictures
 from medweave.training.trainer import Outcome
@@ -26,11 +23,12 @@ def drawn(monkeypatch):
 
 
 def test_the_course_is_saved_on_one_page_and_by_quantity(tmp_path):
-    data = SimpleNamespace(segmentation_heads={"heart": None}, classification_heads={})
+    # A head that the measurements alone answer has no course.
+    data = SimpleNamespace(segmentation_heads={"heart": None}, classification_heads={"diagnosis": None})
     outcome = Outcome(
         epochs=1, best_epoch=1, best_value=0.5, history=HISTORY, ended="all 1 epochs were done", ended_early=False
     )
-    pictures.save_curves(outcome, recipe=SimpleNamespace(data=data), folder=RunFolder(tmp_path))
+    pictures.save_curves(outcome, recipe=SimpleNamespace(data=data, network_classes={}), folder=RunFolder(tmp_path))
     assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == [
         "dice_curve.png",
         "learning_rate_curve.png",
@@ -40,28 +38,12 @@ def test_the_course_is_saved_on_one_page_and_by_quantity(tmp_path):
     ]
 
 
-def test_classes_are_counted_by_part_without_cases_that_have_none(drawn, tmp_path):
-    found = {"a": "low", "b": "high", "c": "low", "d": "unclear", "e": None}
-    cases = {name: Case(name, name, {}, targets={"grade": of} if of else {}) for name, of in found.items()}
-    targets = {"head": TargetSource("grade", ("low", "high"), ignore=("unclear",))}
-    split = Split(train=("a", "b", "d"), val=("c",), test=("e",))
-    pictures.save_class_distribution(cases, split=split, targets=targets, folder=RunFolder(tmp_path))
-    assert drawn["head"] == {
-        "train": {"low": 1, "high": 1},
-        "val": {"low": 1, "high": 0},
-        "test": {"low": 0, "high": 0},
-    }
-    assert drawn["path"] == tmp_path / "figures/class_distribution.png"
-
-
-def test_each_label_of_a_case_counts(drawn, tmp_path):
-    cases = {"a": Case("a", "a", {}, targets={"findings": "x|y"}), "b": Case("b", "b", {}, targets={"findings": ""})}
-    targets = {"findings": TargetSource("findings", ("x", "y"), multi_label=True)}
-    split = Split(train=("a", "b"), val=(), test=())
-    pictures.save_class_distribution(cases, split=split, targets=targets, folder=RunFolder(tmp_path))
-    assert drawn["findings"]["train"] == {"x": 1, "y": 1}
+def test_the_classes_are_drawn(drawn, tmp_path):
+    counts = {"head": {"train": {"low": 1, "high": 1}}}
+    pictures.save_class_distribution(counts, folder=RunFolder(tmp_path))
+    assert drawn == {**counts, "path": tmp_path / "figures/class_distribution.png"}
 
 
 def test_a_study_without_classes_has_no_such_picture(tmp_path):
-    pictures.save_class_distribution({}, split=Split((), (), ()), targets={}, folder=RunFolder(tmp_path))
+    pictures.save_class_distribution({}, folder=RunFolder(tmp_path))
     assert list(tmp_path.iterdir()) == []

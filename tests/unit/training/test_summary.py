@@ -1,7 +1,9 @@
+from medweave.data.case import Case
 from medweave.data.split import Split
+from medweave.data.study import TargetSource
 from medweave.recipes.loader import load_recipe
 from medweave.runs.folder import RunFolder
-from medweave.training.summary import measurement_lines, summarise_training, summary_markdown
+from medweave.training.summary import class_counts, measurement_lines, summarise_training, summary_markdown
 from medweave.training.trainer import Outcome
 
 HISTORY = [
@@ -18,6 +20,7 @@ def _summary(tmp_path, measured=None):
         ),
         recipe=load_recipe("heart_small"),
         split=Split(train=("a", "b"), val=("c",), test=("d",)),
+        classes={"grade": {"train": {"low": 2}}},
         folder=RunFolder(tmp_path),
         parameters=1234567,
         seconds=90.04,
@@ -37,6 +40,7 @@ def test_the_summary_names_the_best_epoch_from_one_and_its_values(tmp_path):
     assert summary["at_best_epoch"] == {"train/loss": 0.6, "val/score": 0.75}
     assert summary["last_epoch"] == {"train/loss": 0.5}
     assert summary["cases"] == {"train": 2, "val": 1, "test": 1}
+    assert summary["classes"] == {"grade": {"train": {"low": 2}}}
     assert summary["seconds"] == 90.0
 
 
@@ -79,3 +83,22 @@ def test_what_could_not_be_cross_validated_is_said(tmp_path):
     assert measurement_lines(_summary(tmp_path, {"diagnosis": facts})) == [
         "diagnosis by measurements (best_of): too few of 3 subjects to cross-validate"
     ]
+
+
+def test_classes_are_counted_by_part_without_cases_that_have_none():
+    found = {"a": "low", "b": "high", "c": "low", "d": "unclear", "e": None}
+    cases = {name: Case(name, name, {}, targets={"grade": of} if of else {}) for name, of in found.items()}
+    targets = {"head": TargetSource("grade", ("low", "high"), ignore=("unclear",))}
+    split = Split(train=("a", "b", "d"), val=("c",), test=("e",))
+    assert class_counts(cases, split=split, targets=targets)["head"] == {
+        "train": {"low": 1, "high": 1},
+        "val": {"low": 1, "high": 0},
+        "test": {"low": 0, "high": 0},
+    }
+
+
+def test_each_label_of_a_case_counts():
+    cases = {"a": Case("a", "a", {}, targets={"findings": "x|y"}), "b": Case("b", "b", {}, targets={"findings": ""})}
+    targets = {"findings": TargetSource("findings", ("x", "y"), multi_label=True)}
+    counts = class_counts(cases, split=Split(train=("a", "b"), val=(), test=()), targets=targets)
+    assert counts["findings"]["train"] == {"x": 1, "y": 1}
