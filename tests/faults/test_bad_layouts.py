@@ -2,12 +2,15 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 from PIL import Image
+
+from medweave.recipes.loader import dump_recipe, load_recipe
 
 RNG = np.random.default_rng(0)
 
@@ -142,21 +145,119 @@ def test_a_table_of_other_columns_is_explained(refuse):
     refuse("inspect", table("a,t1.nii", columns="caseid,image.t1"), code=1, says=says)
 
 
+#: Changes to the recipe `heart` that make it one of the table above.
+OF_GRADES = (
+    "data.layout=table",
+    "data.inputs={mri: {channels: [t1]}}",
+    "data.heads={grade: {kind: classification, classes: [low, high]}}",
+    "model.encoders={mri: {name: resnet, depth: 10}}",
+    "model.heads={grade: {name: pooled_mlp}}",
+    "losses={grade: {name: cross_entropy}}",
+    "training.early_stopping.monitor=val/score",
+    "preprocessing={}",
+    "patches=null",
+    "augmentation=[]",
+)
+
+
+def grades(*found: str) -> Path:
+    return table(*(f"{case_id},t1.nii,{grade}" for case_id, grade in zip("abcdef", found, strict=False)))
+
+
 def test_a_class_that_the_recipe_does_not_know_is_refused(refuse):
-    rows = [f"{case_id},t1.nii,{grade}" for case_id, grade in (("a", "low"), ("b", "high"), ("c", "unknown"))]
-    data = table(*rows)
-    recipe = [
-        "data.layout=table",
-        "data.inputs={mri: {channels: [t1]}}",
-        "data.heads={grade: {kind: classification, classes: [low, high]}}",
-        "model.encoders={mri: {name: resnet, depth: 10}}",
-        "model.heads={grade: {name: pooled_mlp}}",
-        "losses={grade: {name: cross_entropy}}",
-        "training.early_stopping.monitor=val/score",
-        "preprocessing={}",
-        "patches=null",
-        "augmentation=[]",
-    ]
-    refuse(
-        "check", "heart", "--data", data, *recipe, code=1, says=["a class that the recipe does not know", "got unknown"]
+    data = grades("low", "high", "unknown")
+    says = ["a class that the recipe does not know", "got unknown"]
+    refuse("check", "heart", "--data", data, *OF_GRADES, code=1, says=says)
+
+
+def test_a_class_that_no_case_has_is_refused_before_any_file_is_read(refuse):
+    data = grades("low", "low", "low")
+    Path("t1.nii").write_bytes(b"no image")
+    says = ["no case is of class high of head 'grade'", str(data.resolve().parent), "got classes low", "take it out of"]
+    for command in (("check", "heart", "--data", data), ("train", "heart", "--data", data, "--output", "run")):
+        refuse(*command, *OF_GRADES, code=1, says=says)
+
+
+@pytest.mark.parametrize(
+    ("found_grades", "says"),
+    [(("low", "low"), "no case is of class high"), (("low", "high", "Low"), "got Low, wanted low, high")],
+)
+def test_what_train_would_refuse_is_an_error_of_inspect_with_the_recipe(found_grades, says, medweave):
+    recipe = load_recipe("heart", OF_GRADES)
+    Path("recipe.yaml").write_text(dump_recipe(recipe))
+    result = medweave("inspect", grades(*found_grades), "--recipe", "recipe.yaml", "--json")
+    findings = json.loads(result.stdout)["audit"]["findings"]
+    (finding,) = [finding for finding in findings if finding["code"] == "unfit_for_recipe"]
+    assert result.code == 1
+    assert says in finding["message"]
+
+
+def test_a_table_of_other_columns_than_the_recipe_describes_is_explained(refuse):
+    data = table("a,t1.nii,low", columns="case_id,file,grade")
+    layout = "data.layout={name: table, images: {t1: file}, targets: {grade: Grade}}"
+    says = ["the table has no column 'Grade'", "Did you mean 'grade'?", "got columns case_id, file, grade"]
+    refuse("check", "heart", "--data", data, *OF_GRADES, layout, code=1, says=says)
+
+
+def mask_table(*masks: str) -> Path:
+    rows = [f"{case_id},t1.nii,{mask}" for case_id, mask in zip("abcdef", masks, strict=False)]
+    return table(*rows, columns="case_id,image.t1,label_map.t1")
+
+
+def test_labels_that_no_head_reads_are_said_of_a_table_too(medweave):
+    labels = np.zeros((6, 7, 8), np.uint8)
+    labels[2:4, 2:4, 2:4] = 1
+    for name, array in (("good.nii", labels), ("bad.nii", labels * 30)):
+        sitk.WriteImage(sitk.GetImageFromArray(array), name)
+    data = mask_table("good.nii", "bad.nii")
+    recipe = load_recipe(
+        "heart", ["data.layout=table", "data.inputs={mri: {channels: [t1]}}", "data.heads.heart.of=t1"]
     )
+    Path("recipe.yaml").write_text(dump_recipe(recipe))
+    result = medweave("inspect", data, "--recipe", "recipe.yaml", "--json")
+    findings = json.loads(result.stdout)["audit"]["findings"]
+    (finding,) = [finding for finding in findings if finding["code"] == "unread_labels"]
+    assert (result.code, finding["severity"], finding["case_ids"]) == (0, "warning", ["b"])
+    assert "got [30]" in finding["message"]
+
+
+def test_a_mask_with_grey_values_in_a_table_is_an_error(pictures, medweave):
+    Image.fromarray(RNG.integers(0, 255, (20, 24)).astype(np.uint8)).save(pictures / "Covid/masks/Covid2.png")
+    rows = [f"{path.stem},{path},{str(path).replace('images', 'masks')}" for path in pictures.rglob("images/*.png")]
+    data = table(*rows, columns="case_id,image.image,label_map.image")
+    recipe = load_recipe("chest_xray", ["data.layout=table"])
+    Path("recipe.yaml").write_text(dump_recipe(recipe))
+    result = medweave("inspect", data, "--recipe", "recipe.yaml", "--json")
+    findings = json.loads(result.stdout)["audit"]["findings"]
+    (finding,) = [finding for finding in findings if finding["code"] == "grey_mask"]
+    assert (result.code, finding["severity"], finding["case_ids"]) == (1, "error", ["Covid2"])
+
+
+def test_a_misspelt_column_is_said(medweave):
+    data = table("a,t1.nii,t1.nii,low,7", columns="case_id,image.t1,lable_map.t1,taget.grade,dose.mg")
+    result = medweave("inspect", data, "--json")
+    messages = [finding["message"] for finding in json.loads(result.stdout)["audit"]["findings"]]
+    assert messages == [
+        "the column 'lable_map.t1' is taken for a further fact of the cases. Did you mean 'label_map.'?",
+        "the column 'taget.grade' is taken for a further fact of the cases. Did you mean 'target.'?",
+    ]
+
+
+def test_metadata_without_the_subjects_column_and_rows_without_an_image_are_said(pictures, medweave):
+    files = sorted(str(path.relative_to(pictures)) for path in pictures.rglob("images/*.png"))
+    rows = [f"{file},{number}" for number, file in enumerate(files)]
+    (pictures / "metadata.csv").write_text("\n".join(["file,patientid", *rows]))
+    assert found(medweave, pictures) == {"metadata_ignored": "warning"}
+    (pictures / "metadata.csv").write_text("\n".join(["file,patient_id", *rows, "Normal/images/Normal99.png,99"]))
+    assert found(medweave, pictures) == {"row_without_image": "warning"}
+
+
+def test_patients_that_lack_a_phase_are_left_out_and_named(patients, medweave):
+    (patients / "p1/frame09.nii").unlink()
+    for number in range(3, 12):
+        shutil.copytree(patients / "p0", patients / f"p{number}")
+        (patients / f"p{number}/gt.txt").write_text(f"{number % 5}\n")
+    for frame in ("01", "09"):
+        (patients / f"p0/frame{frame}_gt.nii").touch()
+    result = medweave("check", "demo", "--data", patients)
+    assert "1 of 12 cases are in no part, because input 'cine' lacks the image 'es' (cases p1)" in result.stderr

@@ -62,9 +62,8 @@ def patch_sizes(patches: Patches | None, inputs: Iterable[str]) -> dict[str, tup
 
 def input_of_head(recipe: Recipe, head: str) -> tuple[str, str]:
     """Return the input that a segmentation head is drawn on, and the image of it on whose grid its label map lies."""
-    inputs = recipe.data.inputs
-    image_name = recipe.data.segmentation_heads[head].of or next(iter(inputs.values())).channels[0]
-    return next(name for name, source in inputs.items() if image_name in source.channels), image_name
+    image_name = recipe.data.image_of(head)
+    return next(name for name, source in recipe.data.inputs.items() if image_name in source.channels), image_name
 
 
 def build_study_source(recipe: Recipe) -> StudySource:

@@ -16,7 +16,7 @@ from medweave.workflows import predict as workflow
 from medweave.workflows.predict import PredictionOptions
 
 #: Measurements of a case that are printed; a set names the most important first.
-MAX_MEASUREMENTS = 11
+MAX_MEASUREMENTS = 18
 
 
 def predict(

@@ -109,8 +109,18 @@ def _missing_files(index: DatasetIndex) -> Iterator[Finding]:
                     f"missing_{kind}",
                     lacking,
                     message=f"{len(lacking)} of {len(index.cases)} cases have no {words}",
-                    fix="add the files if they exist; a missing one is masked out of loss and metrics.",
+                    fix="add the files if they exist; inputs and tasks that need them are left out of these cases.",
                 )
+    for case in index.cases:
+        for name in sorted(case.label_maps.keys() - case.images.keys()):
+            yield Finding(
+                severity="warning",
+                code="mask_without_image",
+                case_ids=(case.case_id,),
+                path=case.label_maps[name],
+                message=f"the label map of {name!r} has no image",
+                fix="restore the image, or remove the label map.",
+            )
 
 
 def _mixed_kinds(name: str, images: Sequence[ImageOfCase]) -> Iterator[Finding]:

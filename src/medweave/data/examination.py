@@ -49,7 +49,13 @@ def examine_all(
         on_case: Called with the facts of each case as they come, in order.
     """
     facts = []
-    work = partial(_recall_or_examine, structures=index.structures, spatial_dims=spatial_dims, store=store)
+    work = partial(
+        _recall_or_examine,
+        structures=index.structures,
+        structures_of_recipe=index.structures_of_recipe,
+        spatial_dims=spatial_dims,
+        store=store,
+    )
     with ThreadPoolExecutor(workers) as pool:
         for case_facts in pool.map(work, index.cases):
             facts.append(case_facts)
@@ -62,30 +68,39 @@ def _recall_or_examine(
     case: Case,
     *,
     structures: Mapping[str, Mapping[str, int]],
+    structures_of_recipe: frozenset[str],
     spatial_dims: Mapping[str, int] | None,
     store: FactsStore | None,
 ) -> CaseFacts:
     asked = {
         "structures": {name: list(values.items()) for name, values in structures.items()},
+        "structures_of_recipe": sorted(structures_of_recipe),
         "spatial_dims": dict(spatial_dims or {}),
     }
     key = store.key(case, asked) if store else None
     facts = store.load(key, case) if store and key else None
     if facts is None:
-        facts = examine(case, structures=structures, spatial_dims=spatial_dims)
+        facts = examine(
+            case, structures=structures, structures_of_recipe=structures_of_recipe, spatial_dims=spatial_dims
+        )
         if store and key:
             store.save(key, facts)
     return facts
 
 
 def examine(
-    case: Case, *, structures: Mapping[str, Mapping[str, int]], spatial_dims: Mapping[str, int] | None = None
+    case: Case,
+    *,
+    structures: Mapping[str, Mapping[str, int]],
+    structures_of_recipe: frozenset[str] = frozenset(),
+    spatial_dims: Mapping[str, int] | None = None,
 ) -> CaseFacts:
     """Read each file of a case once and describe it; what is wrong with the data becomes a finding, never an error.
 
     Args:
         case: The case.
         structures: Value of each structure, by label map name.
+        structures_of_recipe: Label maps that may hold other labels, which nobody reads.
         spatial_dims: 2 or 3 by image name; files of other images are taken as they are (one slice is 2D, and a fourth
             axis is the channels).
     """
@@ -97,7 +112,13 @@ def examine(
         dims = wanted.get(name) or read_header(path).spatial_dims
         label_map = _read(read_label_map, path, spatial_dims=dims, notes=notes)
         if label_map is not None:
-            label_maps[name] = _describe_label_map(label_map, path, structures=structures.get(name, {}), notes=notes)
+            label_maps[name] = _describe_label_map(
+                label_map,
+                path,
+                structures=structures.get(name, {}),
+                may_hold_others=name in structures_of_recipe,
+                notes=notes,
+            )
             foregrounds[name] = sitk.GetArrayFromImage(label_map) != 0
     images: dict[str, ImageFacts] = {}
     for name, path in case.images.items():
@@ -139,7 +160,7 @@ def _read(reader: Callable[..., ReadT], path: Path, *, spatial_dims: int, notes:
 
 
 def _describe_label_map(
-    label_map: sitk.Image, path: Path, *, structures: Mapping[str, int], notes: _Notes
+    label_map: sitk.Image, path: Path, *, structures: Mapping[str, int], may_hold_others: bool, notes: _Notes
 ) -> LabelMapFacts:
     labels = sitk.GetArrayViewFromImage(label_map)
     grid = Grid.of(label_map)
@@ -153,6 +174,14 @@ def _describe_label_map(
             path=path,
             message=f"a mask with grey values; got {len(found) + 1} of them, wanted black and white",
             fix="cut it at a threshold and save it with the values 0 and 255, not as JPEG.",
+        )
+    elif unexpected and may_hold_others:
+        notes.add(
+            "warning",
+            "unread_labels",
+            path=path,
+            message=f"the label map holds labels that no head reads; got {unexpected}, read are {dict(structures)}",
+            fix="correct them, or add them to a structure of the recipe; they count as background.",
         )
     elif unexpected:
         notes.add(

@@ -20,7 +20,8 @@ class DatasetIndex:
         root: Absolute path of the folder.
         layout: Name of the layout that scanned it.
         cases: Sorted by case_id.
-        structures: Value of each structure, by label map name; empty where the data set declares none.
+        structures: Value of each structure, by label map name; absent where nobody names any.
+        structures_of_recipe: Label maps whose structures a recipe names, since the data set declares none.
         findings: What the layout found wrong or suspicious by the names alone.
     """
 
@@ -30,6 +31,7 @@ class DatasetIndex:
     cases: tuple[Case, ...]
     structures: Mapping[str, Mapping[str, int]]
     findings: tuple[Finding, ...] = ()
+    structures_of_recipe: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         seen: set[str] = set()

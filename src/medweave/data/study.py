@@ -1,5 +1,6 @@
 """What a study reads of each case: which images make an input, which label map belongs to a head."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ import SimpleITK as sitk
 
 from medweave.core.errors import DataError
 from medweave.data.case import Case
+from medweave.data.finding import MAX_CASES
 from medweave.data.index import DatasetIndex
 from medweave.preprocessing.pipeline import Preprocessed, Preprocessor
 from medweave.preprocessing.readers.medical import read_channels, read_label_map
@@ -114,10 +116,10 @@ class StudySource:
         return next((source.target for source in self.targets.values()), None)
 
     def check(self, index: DatasetIndex) -> None:
-        """Refuse an index that lacks an image or label map name of the study in every case.
+        """Refuse an index that in every case lacks an image, a label map, a target or a class of the study.
 
         Raises:
-            DataError: A name is unknown.
+            DataError: It does, or a case has a class that the study does not know.
         """
         for name, source in self.inputs.items():
             for image_name in source.image_names:
@@ -136,6 +138,9 @@ class StudySource:
                     got=f"label maps of {', '.join(index.label_map_names) or 'nothing'}",
                     fix=f"set data.heads.{name}.of to a name from that list.",
                 )
+        self._check_targets(index)
+
+    def _check_targets(self, index: DatasetIndex) -> None:
         known = sorted({target for case in index.cases for target in case.targets})
         for name, target in self.targets.items():
             if target.target not in known:
@@ -147,6 +152,39 @@ class StudySource:
                 )
             for case in index.cases:
                 target.names(case)
+        for name, target in self.targets.items():
+            found = {name for case in index.cases for name in target.names(case) or ()}
+            absent = [name for name in target.classes if name not in found]
+            if absent:
+                raise DataError(
+                    f"no case is of class {absent[0]} of head {name!r}",
+                    where=index.root,
+                    got=f"classes {', '.join(sorted(found)) or 'none'}",
+                    wanted=", ".join(target.classes),
+                    fix=f"restore its folder or rows, or take it out of data.heads.{name}.classes.",
+                )
+
+    def left_out(self, cases: Sequence[Case]) -> list[str]:
+        """Return a line on each reason why cases are not usable, with their names."""
+        reasons = defaultdict(list)
+        for case in cases:
+            if not self.is_usable(case):
+                reasons[self._why_left_out(case)].append(case.case_id)
+        return [
+            f"{len(names)} of {len(cases)} cases are in no part, because {reason} (cases {', '.join(names[:MAX_CASES])}"
+            f"{f' and {len(names) - MAX_CASES} more' if len(names) > MAX_CASES else ''})"
+            for reason, names in reasons.items()
+        ]
+
+    def _why_left_out(self, case: Case) -> str:
+        if any(self.has_input(case, name) for name in self.inputs):
+            return "they have neither a class nor a label map on an image that they have"
+        name = max(self.inputs, key=lambda name: len(self.inputs[name].image_names) - len(self.missing(case, name)))
+        return f"input {name!r} lacks the image {' and '.join(map(repr, self.missing(case, name)))}"
+
+    def missing(self, case: Case, name: str) -> list[str]:
+        """Return the images of an input that the case lacks."""
+        return [image_name for image_name in self.inputs[name].image_names if image_name not in case.images]
 
     def is_usable(self, case: Case) -> bool:
         """Tell whether the case has an input and a class, or a label map and the input that it is drawn on."""
@@ -157,7 +195,7 @@ class StudySource:
 
     def has_input(self, case: Case, name: str) -> bool:
         """Tell whether the case has every image of an input."""
-        return all(image_name in case.images for image_name in self.inputs[name].image_names)
+        return not self.missing(case, name)
 
     def read_input(self, case: Case, name: str) -> Preprocessed:
         """Read and preprocess an input of a case.

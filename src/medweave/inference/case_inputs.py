@@ -43,6 +43,16 @@ def read_case(case: Case, source: StudySource, gate: InputGate | None) -> CaseIn
         DataError: A file cannot be used, or the case has no input at all.
     """
     having = [name for name in source.inputs if source.has_input(case, name)]
+    begun = [name for name, entry in source.inputs.items() if len(source.missing(case, name)) < len(entry.image_names)]
+    if not having and begun:
+        missing = " and ".join(map(repr, source.missing(case, begun[0])))
+        raise DataError(
+            f"input {begun[0]!r} of the case is incomplete",
+            where=f"case {case.case_id}, {next(iter(case.images.values())).parent}",
+            got=f"images {', '.join(case.images)}",
+            wanted=", ".join(source.inputs[begun[0]].image_names),
+            fix=f"restore the file of {missing}.",
+        )
     if not having:
         names = [image_name for entry in source.inputs.values() for image_name in entry.image_names]
         raise DataError(

@@ -155,6 +155,10 @@ class Data(Section):
         """The segmentation tasks by name."""
         return {name: head for name, head in self.heads.items() if isinstance(head, SegmentationHead)}
 
+    def image_of(self, head: str) -> str:
+        """Return the image on whose grid a segmentation task's label map is drawn."""
+        return self.segmentation_heads[head].of or next(iter(self.inputs.values())).channels[0]
+
     @property
     def classification_heads(self) -> dict[str, ClassificationHead]:
         """The classification tasks by name."""

@@ -6,8 +6,11 @@ from pathlib import Path
 from medweave.building.check import read_recipe
 from medweave.building.layout import scan_data
 from medweave.building.study import build_study_source, without_auto_spacing
+from medweave.core.logging import get_logger
 from medweave.data.split import draw_split
 from medweave.recipes.schema import Recipe
+
+logger = get_logger(__name__)
 
 
 def run(recipe_source: str | Path, *, data: Path | None, overrides: Sequence[str] = ()) -> Recipe:
@@ -27,6 +30,8 @@ def run(recipe_source: str | Path, *, data: Path | None, overrides: Sequence[str
         index = scan_data(data, recipe.data)
         source = build_study_source(without_auto_spacing(recipe))
         source.check(index)
+        for line in source.left_out(index.cases):
+            logger.warning("%s", line)
         shares = recipe.data.split
         draw_split(
             [case for case in index.cases if source.is_usable(case)],

@@ -3,7 +3,7 @@
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +12,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from medweave.building.layout import build_layout, image_dims, scan_data
+from medweave.building.study import build_study_source, without_auto_spacing
+from medweave.core.errors import DataError
 from medweave.core.files import claim_output_folder, write_json, write_text
 from medweave.core.logging import get_logger
 from medweave.core.registry import load_plugins
@@ -19,6 +21,7 @@ from medweave.data.audit import Audit, audit_index
 from medweave.data.examination import examine_all
 from medweave.data.facts import CaseFacts, ImageFacts, LabelMapFacts
 from medweave.data.facts_store import FactsStore
+from medweave.data.finding import Finding
 from medweave.data.index import DatasetIndex
 from medweave.data.layouts.layout import scan
 from medweave.data.summary import Summary, summarise
@@ -30,6 +33,7 @@ from medweave.preprocessing.cache import ArrayStore, default_cache_folder
 from medweave.preprocessing.geometry import to_array
 from medweave.preprocessing.readers.medical import read_channels, read_label_map
 from medweave.recipes.loader import load_recipe
+from medweave.recipes.schema import Recipe
 from medweave.recipes.section import Component
 
 MAX_WORKERS = 4
@@ -135,7 +139,24 @@ def _index(data: Path, layout: str | None, recipe_source: str | Path | None) -> 
         return scan(data, layout=build_layout(named.get("layout", Component(name="auto")))), {}
     recipe = load_recipe(recipe_source)
     load_plugins(recipe.plugins)
-    return scan_data(data, recipe.data.model_copy(update=named)), image_dims(recipe)
+    index = scan_data(data, recipe.data.model_copy(update=named))
+    return replace(index, findings=(*index.findings, *_misfits(index, recipe))), image_dims(recipe)
+
+
+def _misfits(index: DatasetIndex, recipe: Recipe) -> Iterator[Finding]:
+    """Find what `train` would refuse the index for."""
+    try:
+        build_study_source(without_auto_spacing(recipe)).check(index)
+    except DataError as error:
+        wanted = f"; got {error.got}, wanted {error.wanted}" if error.wanted else f"; got {error.got}"
+        yield Finding(
+            severity="error",
+            code="unfit_for_recipe",
+            case_ids=(),
+            path=None,
+            message=f"{error.what}{wanted}",
+            fix=error.fix or "correct the recipe or the data.",
+        )
 
 
 def _write(inspection: Inspection, output: Path, on_progress: OnProgress) -> None:

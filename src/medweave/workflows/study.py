@@ -179,6 +179,8 @@ def draw_study_split(requested: Recipe, data: ExaminedData) -> Split:
     _log_warnings(data.audit)
     shares = requested.data.split
     source = build_study_source(without_auto_spacing(requested))
+    for line in source.left_out(data.index.cases):
+        logger.warning("%s", line)
     return draw_split(
         [case for case in data.index.cases if source.is_usable(case)],
         shares={"train": shares.train, "val": shares.val, "test": shares.test},

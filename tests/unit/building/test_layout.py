@@ -7,6 +7,7 @@ from medweave.core.errors import DataError, UsageError
 from medweave.data.layouts.image_folders import ImageFoldersLayout
 from medweave.data.layouts.layout import AutoLayout
 from medweave.data.layouts.msd import MsdLayout
+from medweave.recipes.data import Data
 from medweave.recipes.loader import load_recipe
 from medweave.recipes.section import Component
 
@@ -43,3 +44,28 @@ def test_cases_that_a_recipe_leaves_out_are_not_listed(heart_study: Path) -> Non
 
 def test_axes_of_each_image_are_those_of_its_input() -> None:
     assert image_dims(load_recipe("reference/vessel_multimodal")) == {"vw_mri": 3, "regular_mri": 2, "ct": 2}
+
+
+def test_structures_that_a_data_set_does_not_declare_are_those_that_the_heads_read(tmp_path: Path) -> None:
+    for name in ("a.nii", "m.nii"):
+        (tmp_path / name).touch()
+    (tmp_path / "cases.csv").write_text("case_id,image.flair,label_map.flair\na,a.nii,m.nii\n")
+    heads = {
+        "parts": {"structures": {"core": 1, "rim": [2, 4]}, "of": "flair"},
+        "whole": {"structures": {"core": [3, 1, 2, 4]}, "of": "flair"},
+    }
+    settings = Data.model_validate(
+        {"layout": {"name": "table"}, "inputs": {"mri": {"channels": ["flair"]}}, "heads": heads}
+    )
+    index = scan_data(tmp_path, settings)
+    assert index.structures_of_recipe == {"flair"}
+    named = index.structures["flair"]
+    assert (named["core"], named["rim"], named["rim (4)"], named["whole core"]) == (1, 2, 4, 3)
+    assert set(named.values()) == {1, 2, 3, 4}
+
+
+def test_structures_that_a_data_set_declares_stay(heart_study: Path) -> None:
+    settings = load_recipe("heart").data
+    index = scan_data(heart_study, settings)
+    assert index.structures_of_recipe == set()
+    assert index.structures == build_layout(settings.layout).scan(heart_study).structures

@@ -225,3 +225,14 @@ class TestRealData:
         audit = audit_index(index, examine_all(index))
         assert audit.duplicate_groups == (("la_005", "la_026"),)
         assert only_finding(audit).severity == "warning"
+
+
+def test_a_label_map_without_its_image_is_said(study: Study) -> None:
+    (case, *others) = study.cases
+    path = study.root / "stray.nii"
+    study.cases = [replace(case, label_maps={**case.label_maps, "other": path}), *others]
+    index = DatasetIndex("set", study.root, "msd", tuple(study.cases), {})
+    found = [finding for finding in audit_index(index, []).findings if finding.code == "mask_without_image"]
+    assert [(finding.severity, finding.case_ids, finding.path) for finding in found] == [
+        ("warning", (case.case_id,), path)
+    ]

@@ -196,6 +196,17 @@ class TestBadData:
         assert codes(facts) == [("error", "unexpected_labels")]
         assert "got [3, 6]" in facts.findings[0].message
 
+    def test_labels_that_no_head_of_a_recipe_reads(self, tmp_path: Path) -> None:
+        case = Case(
+            "case",
+            "subject",
+            {"image": write(volume(), tmp_path / "i.nii")},
+            {"image": write(labels() * 3, tmp_path / "l.nii")},
+        )
+        facts = examine(case, structures=STRUCTURES, structures_of_recipe=frozenset({"image"}))
+        assert codes(facts) == [("warning", "unread_labels")]
+        assert "got [3, 6]" in facts.findings[0].message
+
     @pytest.mark.parametrize("bad", [0.5, -1.0, 300.0, np.nan])
     def test_values_that_are_no_labels(self, tmp_path: Path, bad: float) -> None:
         label_map = write(np.where(labels() == 2, bad, labels()).astype(np.float32), tmp_path / "l.nii")

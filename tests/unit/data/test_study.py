@@ -185,3 +185,32 @@ def test_a_mask_without_its_input_is_of_no_use_beside_another_input() -> None:
     source = StudySource({**SOURCE.inputs, "xray": InputSource(("xray",), Preprocessor(spatial_dims=2))}, SOURCE.heads)
     case = Case("p1", "p1", {"xray": Path("i")}, {"es": Path("l")})
     assert not source.is_usable(case)
+
+
+def test_a_class_that_no_case_has_is_refused_with_those_that_there_are(case) -> None:
+    source = StudySource(SOURCE.inputs, SOURCE.heads, {"diagnosis": DIAGNOSIS})
+    cases = [replace(case, case_id=name, targets={"group": name}) for name in DIAGNOSIS.classes]
+    source.check(index_of(*cases))
+    message = (
+        r"no case is of class HCM of head 'diagnosis' \(/data\): got classes DCM, NOR; wanted NOR, DCM, HCM\. Fix: "
+    )
+    with pytest.raises(DataError, match=message):
+        source.check(index_of(*cases[:-1]))
+
+
+def test_the_cases_that_are_left_out_are_named_with_the_reason() -> None:
+    files = {name: Path(f"{name}.nii") for name in ("ed", "es")}
+    cases = [
+        Case("whole", "1", files, targets={"group": "NOR"}),
+        *(Case(f"early{n}", "2", {"ed": files["ed"]}, targets={"group": "NOR"}) for n in range(4)),
+        Case("late", "3", {"es": files["es"]}, {"es": files["es"]}),
+        Case("silent", "4", files),
+    ]
+    source = StudySource(SOURCE.inputs, SOURCE.heads, {"diagnosis": DIAGNOSIS})
+    assert source.left_out(cases) == [
+        "4 of 7 cases are in no part, because input 'cine' lacks the image 'es' "
+        "(cases early0, early1, early2 and 1 more)",
+        "1 of 7 cases are in no part, because input 'cine' lacks the image 'ed' (cases late)",
+        "1 of 7 cases are in no part, because they have neither a class nor a label map on an image that they have "
+        "(cases silent)",
+    ]

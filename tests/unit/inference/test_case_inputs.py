@@ -40,3 +40,12 @@ def test_the_gate_sees_the_image_before_it_is_normalised(case):
 def test_a_case_without_any_input_is_refused_with_their_names():
     with pytest.raises(DataError, match=r"no input of the model \(case c\): got images mr; wanted image, ct"):
         read_case(Case("c", "c", images={"mr": "a"}), SOURCE, None)
+
+
+def test_an_input_that_lacks_one_of_its_images_is_named_with_what_it_lacks(tmp_path):
+    source = StudySource({"cine": InputSource(("ed", "es"), Preprocessor())}, {})
+    message = (
+        rf"input 'cine' of the case is incomplete \(case c, {tmp_path}\): got images ed; wanted ed, es\. Fix: .*'es'"
+    )
+    with pytest.raises(DataError, match=message):
+        read_case(Case("c", "c", images={"ed": tmp_path / "ed.nii"}), source, None)

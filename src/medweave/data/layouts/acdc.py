@@ -1,5 +1,6 @@
 """The layout of the Automated Cardiac Diagnosis Challenge (Bernard et al., IEEE TMI 2018;37(11):2514)."""
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from medweave.data.layouts.layout import LAYOUTS
 
 CLASSES = ("NOR", "MINF", "DCM", "HCM", "RV")
 ALIASES = {"ARV": "RV"}
-INFO = "Info.cfg"
+INFO, LABEL = "Info.cfg", "gt.txt"
 STRUCTURES = {"rv": 1, "myocardium": 2, "lv": 3}
 #: Folders between the data folder and its patients.
 NESTED = ("database", "training", "testing", "train", "test")
@@ -76,7 +77,7 @@ class AcdcLayout:
         )
 
     def _diagnosis(self, patient: "_Patient") -> str | None:
-        label_file = patient.folder / "gt.txt"
+        label_file = patient.folder / LABEL
         if "Group" in patient.info:
             written, where = patient.info["Group"], patient.folder / INFO
         elif label_file.is_file():
@@ -151,14 +152,22 @@ class _Patient:
     def number(self, key: str) -> str:
         """Return a number of Info.cfg as it is written there."""
         try:
-            float(self.info[key])
-        except ValueError as error:
-            raise DataError(f"Info.cfg: {key} is not a number", where=self.folder / INFO, got=self.info[key]) from error
+            is_number = math.isfinite(float(self.info[key]))
+        except ValueError:
+            is_number = False
+        if not is_number:
+            raise DataError(
+                f"Info.cfg: {key} is not a number",
+                where=self.folder / INFO,
+                got=self.info[key] or "nothing",
+                wanted="a number such as 12",
+                fix="correct it, or remove the line.",
+            )
         return self.info[key]
 
     def findings(self) -> Iterator[Finding]:
-        """Find masks without their frame."""
-        for number in sorted(set(self.masks) - set(self.frames)):
+        """Find masks of frames that are no phase, and are absent; the audit finds those of absent phases."""
+        for number in sorted(set(self.masks) - set(self.frames) - set(self.phases().values())):
             yield Finding(
                 severity="warning",
                 code="mask_without_image",
@@ -182,7 +191,7 @@ def _patient_folders(root: Path) -> Iterator[Path]:
 
 
 def _is_patient_folder(folder: Path) -> bool:
-    return any(path.name == INFO or FRAME.fullmatch(path.name) for path in folder.iterdir())
+    return any(path.name in (INFO, LABEL) or FRAME.fullmatch(path.name) for path in folder.iterdir())
 
 
 def _read_info(path: Path) -> dict[str, str]:

@@ -2,11 +2,12 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from medweave.core.errors import DataError, UsageError
+from medweave.core.counting import counted
+from medweave.core.errors import DataError, UsageError, did_you_mean
 from medweave.data.case import Case
 from medweave.data.finding import Finding
 from medweave.data.index import DatasetIndex
@@ -102,8 +103,44 @@ class ImageFoldersLayout:
             layout="image_folders",
             cases=tuple(sorted(cases, key=lambda case: case.case_id)),
             structures={IMAGE_NAME: {self.structure: 1}},
-            findings=tuple(_strays(classes)),
+            findings=(*_strays(classes), *self._metadata_findings(root, images, rows)),
         )
+
+    def _metadata_findings(
+        self, root: Path, images: Sequence[tuple[Path, _ClassFolder]], rows: Mapping[str, Row] | None
+    ) -> Iterator[Finding]:
+        """Find a metadata file that is not taken for one, and rows of images that are absent."""
+        path, wanted = root / self.metadata, (self.file_column, self.subject_column)
+        if rows is None and path.is_file():
+            columns = read_table(path).columns
+            lacking = [column for column in wanted if column not in columns]
+            near = did_you_mean(lacking[0], columns).strip()
+            yield Finding(
+                severity="warning",
+                code="metadata_ignored",
+                case_ids=(),
+                path=path,
+                message=f"the table has no column {' and '.join(lacking)}, so nobody knows whose image each is, and "
+                f"each counts as a person; got columns {', '.join(columns)}{f'. {near}' if near else ''}",
+                fix="rename the columns, or name them in data.layout.file_column and subject_column.",
+            )
+        known = {name for image, _ in images for name in (image.name, image.relative_to(root).as_posix())}
+        absent = [row for file, row in (rows or {}).items() if file not in known and not self._of_other_class(file)]
+        if absent:
+            yield Finding(
+                severity="warning",
+                code="row_without_image",
+                case_ids=(),
+                path=path,
+                message=f"{counted(len(absent), 'row')} of the table without an image; for instance line "
+                f"{absent[0].line}, {absent[0].cells[self.file_column]}",
+                fix="restore the images, or remove the rows.",
+            )
+
+    def _of_other_class(self, file: str) -> bool:
+        """Tell whether a file lies in a class folder that is not taken."""
+        folder = Path(file).parts[0]
+        return self.classes is not None and "/" in file and folder not in self.classes
 
     def _class_folders(self, root: Path) -> list[Path]:
         if self.classes is not None:

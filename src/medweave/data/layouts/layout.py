@@ -91,7 +91,9 @@ def scan(root: Path, *, layout: Layout | None = None) -> DatasetIndex:
         DataError: The folder is absent or empty, matches no layout, or is inconsistent.
     """
     layout = layout or AutoLayout()
-    if not root.is_dir() and not (root.is_file() and layout.matches(root)):
+    # A table of other columns than the layout describes is explained by the layout.
+    is_table = root.is_file() and root.suffix.lower() in TABLE_SUFFIXES and getattr(layout, "reads_tables", False)
+    if not root.is_dir() and not (root.is_file() and (is_table or layout.matches(root))):
         what = "the data folder is a file" if root.exists() else "data folder not found"
         raise DataError(what, where=root, fix="give the folder that holds the data set, or its table (.csv, .tsv).")
     if root.is_dir() and not any(root.iterdir()):

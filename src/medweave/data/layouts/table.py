@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medweave.core.counting import counted
-from medweave.core.errors import DataError
+from medweave.core.errors import DataError, did_you_mean
 from medweave.data.case import Case
+from medweave.data.finding import Finding
 from medweave.data.index import DatasetIndex
 from medweave.data.layouts.layout import LAYOUTS
 from medweave.data.table_file import TABLE_SUFFIXES, Row, TableFile, columns_of, is_template, read_table
@@ -67,6 +68,7 @@ class TableLayout:
         empty: What stands in cells that hold nothing, such as NA.
     """
 
+    reads_tables = True
     tree = (
         "  cases.csv   (one row a case; or .tsv; the file itself may be given)\n"
         "  case_id,subject_id,image.flair,label_map.flair,target.grade\n"
@@ -124,7 +126,30 @@ class TableLayout:
             layout="table",
             cases=tuple(sorted(cases, key=lambda case: case.case_id)),
             structures=self.structures,
+            findings=tuple(self._misspelt(table, plan)),
         )
+
+    def _misspelt(self, table: TableFile, plan: _Plan) -> Iterator[Finding]:
+        """Find columns that hold nothing that is read, but look as if they were meant to."""
+        for column in self._others(table, plan):
+            prefix, dot, _ = column.partition(".")
+            near = did_you_mean(f"{prefix}.", (IMAGE, LABEL_MAP, TARGET)).strip() if dot else ""
+            if near:
+                yield Finding(
+                    severity="warning",
+                    code="unknown_column",
+                    case_ids=(),
+                    path=table.path,
+                    message=f"the column {column!r} is taken for a further fact of the cases. {near}",
+                    fix="rename it, if it holds files or classes.",
+                )
+
+    def _others(self, table: TableFile, plan: _Plan) -> list[str]:
+        """Return the columns that hold further facts."""
+        if self.attributes is not None:
+            return list(self.attributes)
+        used = {column for expression in plan.expressions for column in columns_of(expression)}
+        return [column for column in table.columns if column not in used]
 
     def _find(self, root: Path) -> TableFile:
         if root.is_file():
@@ -170,8 +195,6 @@ class TableLayout:
         return plan
 
     def _case(self, row: Row, plan: _Plan, table: TableFile) -> Case:
-        used = {column for expression in plan.expressions for column in columns_of(expression)}
-        others = [column for column in table.columns if column not in used] if self.attributes is None else []
         targets = {name: self._classes(row, name, column, table) for name, column in plan.targets.items()}
         return Case(
             case_id=image_stem(row.value(plan.case_id)),
@@ -179,7 +202,7 @@ class TableLayout:
             images=dict(_present_files(row, plan.images, table)),
             label_maps=dict(_present_files(row, plan.label_maps, table)),
             targets={name: classes for name, classes in targets.items() if classes},
-            attributes={name: row.cells[name] for name in self.attributes or others if row.cells[name]},
+            attributes={name: row.cells[name] for name in self._others(table, plan) if row.cells[name]},
         )
 
     def _classes(self, row: Row, target: str, column: str, table: TableFile) -> str:

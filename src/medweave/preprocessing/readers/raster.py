@@ -89,6 +89,8 @@ def verify_raster(path: Path) -> None:
     suffix = path.suffix.lower()
     if suffix == ".png":
         content = path.read_bytes()
+        if not content.startswith(PNG_START):
+            _refuse_other_kind(path)
         if content.startswith(PNG_START) and PNG_END not in content:
             raise DataError("image file is truncated", where=path, got="no end mark", fix="copy the file again.")
         verify_png(path)
@@ -103,13 +105,27 @@ def verify_raster(path: Path) -> None:
             with Image.open(path) as picture:
                 picture.load()
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            is_truncated = "truncated" in str(error)
+            is_truncated = "truncated" in str(error).lower()
             raise DataError(
                 "image file is truncated" if is_truncated else "image file cannot be read",
                 where=path,
                 got=str(error).removesuffix(f" '{path}'"),
                 fix="copy the file again or convert it.",
             ) from error
+
+
+def _refuse_other_kind(path: Path) -> None:
+    """Refuse a picture of another kind than PNG that is called so, which ITK chooses its reader by."""
+    try:
+        with Image.open(path) as picture:
+            kind = picture.format
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return  # no picture at all; ITK says so
+    raise DataError(
+        f"a file that is called PNG is a {kind}",
+        where=path,
+        fix=f"give it the suffix of a {kind}, or convert it.",
+    )
 
 
 def without_resolution(image: sitk.Image) -> sitk.Image:

@@ -71,13 +71,38 @@ def test_missing_end_systole_is_a_missing_image(tmp_path: Path) -> None:
     assert [names(case.images).keys() for case in AcdcLayout().scan(tmp_path).cases] == [{"ed"}, {"ed"}]
 
 
-def test_missing_end_diastole_is_a_missing_image_and_its_mask_is_said(tmp_path: Path) -> None:
+def test_missing_end_diastole_is_a_missing_image(tmp_path: Path) -> None:
     renamed(tmp_path, frames=("12",))
     index = AcdcLayout().scan(tmp_path)
     assert names(index.cases[0].images) == {"es": "frame12.nii"}
-    (finding,) = index.findings
+    assert names(index.cases[0].label_maps) == {"ed": "frame01_gt.nii"}
+    assert index.findings == ()  # the audit finds the mask without its image
+
+
+def test_mask_of_a_frame_that_is_no_phase_and_absent_is_said(tmp_path: Path) -> None:
+    folder = renamed(tmp_path, frames=("01", "12"))
+    (folder / "frame05_gt.nii").touch()
+    (finding,) = AcdcLayout().scan(tmp_path).findings
     assert (finding.code, finding.severity, finding.case_ids) == ("mask_without_image", "warning", ("p0001",))
-    assert finding.path == tmp_path / "p0001" / "frame01_gt.nii"
+    assert finding.path == folder / "frame05_gt.nii"
+
+
+def test_patient_with_a_diagnosis_alone_is_a_case_without_images(tmp_path: Path) -> None:
+    renamed(tmp_path)
+    (tmp_path / "p0002").mkdir()
+    (tmp_path / "p0002/gt.txt").write_text("0")
+    assert [names(case.images).keys() for case in AcdcLayout().scan(tmp_path).cases] == [{"ed", "es"}, set()]
+
+
+@pytest.mark.parametrize("written", ["nan", "inf", "one", ""])
+def test_a_frame_that_is_no_number_is_refused_with_a_fix(tmp_path: Path, written: str) -> None:
+    folder = renamed(tmp_path)
+    (folder / "Info.cfg").write_text(f"ED: {written}\nES: 12\n")
+    message = (
+        rf"ED is not a number \(.*Info\.cfg\): got {written or 'nothing'}; wanted a number such as 12\. Fix: correct"
+    )
+    with pytest.raises(DataError, match=message):
+        AcdcLayout().scan(tmp_path)
 
 
 def test_patient_without_frames_is_a_case_without_images(tmp_path: Path) -> None:

@@ -240,3 +240,9 @@ def test_a_colour_profile_that_does_not_fit_is_no_matter_and_no_line_is_printed(
     np.testing.assert_allclose(sitk.GetArrayViewFromImage(channel), GREY)
     assert read_header(path).pixel_type == f"{depth}-bit unsigned integer"
     assert capfd.readouterr().err == ""
+
+
+def test_a_jpeg_that_is_called_png_is_refused_by_its_kind(tmp_path: Path) -> None:
+    Image.fromarray(GREY).save(tmp_path / "a.png", format="JPEG")
+    with pytest.raises(DataError, match=r"called PNG is a JPEG \(.*a\.png\)\. Fix: give it the suffix of a JPEG"):
+        read_channels(tmp_path / "a.png", spatial_dims=2, colour="grey")
