@@ -3,7 +3,7 @@ import torch
 from monai.networks.nets import DenseNet121, UNet
 from torch import nn
 
-from medweave.building.check import complete_recipe
+from medweave.building.check import complete_recipe, read_recipe
 from medweave.building.model import build_model
 from medweave.models.multitask import MultiTaskModel
 from medweave.recipes.loader import load_recipe
@@ -36,6 +36,39 @@ def test_s0_network_classifies_with_the_parameters_of_densenet() -> None:
     with torch.device("meta"):
         model = built("reference/cardiac_multitask")
     assert parameters_of(model.encoders) + parameters_of(model.classification_heads) == 11_269_701
+    assert parameters_of(model) == 21_900_265
+
+
+@pytest.mark.parametrize(
+    ("recipe", "size"),
+    [
+        ("reference/cardiac_multitask", "preprocessing.cine.size_voxels=[32,32,32]"),
+        ("reference/vessel_multimodal", "preprocessing.vw_mri.resize_voxels=[32,32,32]"),
+    ],
+)
+def test_the_faithful_networks_of_densenet_learn_from_a_batch(recipe: str, size: str) -> None:
+    """Of S2's three inputs one is in no case and one in the first alone."""
+    torch.manual_seed(0)
+    complete = read_recipe(recipe, [size])
+    model = build_model(complete).train()
+    names = list(complete.data.inputs)
+    images = {
+        name: torch.randn(2, source.n_channels, *((32,) * 3 if source.spatial_dims == 3 else (64, 64)))
+        for name, source in complete.data.inputs.items()
+    }
+    flags = [(True, True), (True, False), (False, False)]
+    present = {name: torch.tensor(flags[position]) for position, name in enumerate(names)}
+    logits = model(images, present)
+    loss = sum(found[0].float().square().mean() for found in logits.values())
+    loss.backward()
+    reached = {name for name, parameter in model.named_parameters() if parameter.grad is not None}
+    assert all(torch.isfinite(parameter.grad).all() for parameter in model.parameters() if parameter.grad is not None)
+    assert {name for name, _ in model.named_parameters()} - reached == {
+        f"encoders.{name}.{key}"
+        for name in names
+        if not any(flags[names.index(name)])
+        for key, _ in model.encoders[name].named_parameters()
+    }
 
 
 def tensors_from_top_to_bottom(network: UNet) -> list[torch.Tensor]:

@@ -22,6 +22,7 @@ class UNetDecoder(nn.Module):
         spatial_dims: 2 or 3.
         block: "double_conv" (two plain convolutions) or "residual".
         norm: Kind of normalisation.
+        max_channels: Of a decoded level, which otherwise has as many as the encoder's; None for any number.
 
     Raises:
         ValueError: A stride is no multiple of the one before.
@@ -38,6 +39,7 @@ class UNetDecoder(nn.Module):
         spatial_dims: int,
         block: Literal["double_conv", "residual"],
         norm: Norm,
+        max_channels: int | None = None,
     ) -> None:
         super().__init__()
         if any(far % near for fine, coarse in pairwise(strides) for near, far in zip(fine, coarse, strict=True)):
@@ -49,6 +51,8 @@ class UNetDecoder(nn.Module):
         if tuple(strides[0]) != whole:
             levels.insert(0, (max(channels[0] // 2, 1), whole))
             self.skips.insert(0, 0)
+        if max_channels is not None:
+            levels[:-1] = [(min(count, max_channels), stride) for count, stride in levels[:-1]]
         self.channels = tuple(count for count, _ in levels[:-1])
         kernels = level_kernels([tuple(stride) for _, stride in levels])
         transposed: Callable[..., nn.Module] = ConvTranspose2d if spatial_dims == 2 else ConvTranspose3d

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from monai.networks.layers.factories import Conv
+from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from medweave.models.blocks import Norm
@@ -25,6 +26,8 @@ class UNetDecoderHead(SegmentationHead):
         activation: "softmax" (exclusive structures and background) or "sigmoid" (one channel a structure).
         block: Decoder block: "double_conv" or "residual".
         norm: Kind of normalisation.
+        max_channels: Of a decoded level, which otherwise has as many as the encoder's; a wide encoder such as DenseNet
+            asks for it.
         deep_supervision: Levels that get logits of their own in training (Dou et al., MedIA 2017); 1: the finest only.
     """
 
@@ -38,12 +41,18 @@ class UNetDecoderHead(SegmentationHead):
         activation: Activation = "softmax",
         block: Literal["double_conv", "residual"] = "double_conv",
         norm: Norm = "batch",
+        max_channels: PositiveInt | None = None,
         deep_supervision: int = 1,
     ) -> None:
         super().__init__()
         self.activation = activation
         self.decoder = UNetDecoder(
-            channels=channels, strides=strides, spatial_dims=spatial_dims, block=block, norm=norm
+            channels=channels,
+            strides=strides,
+            spatial_dims=spatial_dims,
+            block=block,
+            norm=norm,
+            max_channels=max_channels,
         )
         if not 1 <= deep_supervision <= len(self.decoder.channels):
             message = f"deep_supervision must be from 1 to {len(self.decoder.channels)}, got {deep_supervision}"

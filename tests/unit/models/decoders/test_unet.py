@@ -75,3 +75,14 @@ def test_strides_that_do_not_divide_each_other_are_refused():
     message = r"strides divide each other; got \(\(1, 1\), \(2, 2\), \(4, 3\)\)"
     with pytest.raises(ValueError, match=message):
         _decoder(strides=((1, 1), (2, 2), (4, 3)))
+
+
+def test_wide_encoders_are_decoded_in_as_many_channels_as_asked_for():
+    decoder = UNetDecoder(
+        channels=(4, 6, 8), strides=FLAT, spatial_dims=2, block="double_conv", norm="batch", max_channels=5
+    )
+    pyramid = _pyramid()
+    assert decoder.channels == (4, 5)
+    assert [level.shape[1] for level in decoder(pyramid)] == [4, 5]
+    entering = [next(layer for layer in block.modules() if hasattr(layer, "in_channels")) for block in decoder.blocks]
+    assert [layer.in_channels for layer in entering] == [4 + 4, 6 + 5]
