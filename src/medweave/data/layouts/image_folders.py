@@ -111,7 +111,7 @@ class ImageFoldersLayout:
     ) -> Iterator[Finding]:
         """Find a metadata file that is not taken for one, and rows of images that are absent."""
         path, wanted = root / self.metadata, (self.file_column, self.subject_column)
-        if rows is None and path.is_file():
+        if rows is None and path.is_file() and self.subject_pattern is None:
             columns = read_table(path).columns
             lacking = [column for column in wanted if column not in columns]
             near = did_you_mean(lacking[0], columns).strip()

@@ -120,7 +120,20 @@ def test_metadata_of_other_names_are_named_in_the_recipe(tmp_path: Path) -> None
 
 def test_other_tables_of_the_name_are_left_alone(tmp_path: Path) -> None:
     metadata(study(tmp_path), "x,1", columns="patient_id,age")
-    assert ImageFoldersLayout().scan(tmp_path).cases[0].subject_id == "n"
+    index = ImageFoldersLayout().scan(tmp_path)
+    assert index.cases[0].subject_id == "n"
+    assert [finding.code for finding in index.findings] == ["metadata_ignored"]
+    assert ImageFoldersLayout(subject_pattern="(n|p1)").scan(tmp_path).findings == ()  # which tells the subjects
+
+
+def test_rows_of_classes_that_are_not_taken_are_no_finding(tmp_path: Path) -> None:
+    rows = ("p1_a.png,,1,", "p1_b.JPG,,1,", "n.png,,2,", "Covid/images/gone.png,,3,", "Other/images/x.png,,4,")
+    metadata(study(tmp_path), *rows)
+    (finding,) = ImageFoldersLayout(classes=("Covid", "Normal")).scan(tmp_path).findings
+    assert (finding.code, finding.message) == (
+        "row_without_image",
+        "1 row of the table without an image; for instance line 5, Covid/images/gone.png",
+    )
 
 
 def test_image_without_a_row_is_refused(tmp_path: Path) -> None:
