@@ -87,12 +87,12 @@ class RecipeError(UsageError):
         return type(self), (self.source, self.problems)
 
 
-def did_you_mean(word: str, candidates: Iterable[str]) -> str:
+def did_you_mean(word: str, candidates: Iterable[str], *, cutoff: float = 0.6) -> str:
     """Return " Did you mean 'x'?" for the candidate nearest to `word`, else the empty string.
 
     Example:
         >>> did_you_mean("hart", ["heart", "lung"])
         " Did you mean 'heart'?"
     """
-    matches = get_close_matches(word, list(candidates), n=1, cutoff=0.6)
+    matches = get_close_matches(word, list(candidates), n=1, cutoff=cutoff)
     return f" Did you mean {matches[0]!r}?" if matches else ""

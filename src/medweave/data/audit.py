@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from medweave.core.counting import counted
 from medweave.core.files import read_json, write_json
 from medweave.data.classes import class_findings
 from medweave.data.facts import CaseFacts, ImageFacts
@@ -75,7 +76,7 @@ def audit_index(index: DatasetIndex, facts: Sequence[CaseFacts]) -> Audit:
         facts: What `examine_all` found, of every case of the index.
     """
     findings = [*index.findings, *(finding for case in facts for finding in case.findings)]
-    findings += [*_missing_files(index), *class_findings(facts)]
+    findings += [*_missing_files(index), *_unread_labels(index, facts), *class_findings(facts)]
     copies: list[Copies] = []
     for name in index.image_names:
         images = [(case, case.images[name]) for case in facts if name in case.images]
@@ -120,6 +121,20 @@ def _missing_files(index: DatasetIndex) -> Iterator[Finding]:
                 path=case.label_maps[name],
                 message=f"the label map of {name!r} has no image",
                 fix="restore the image, or remove the label map.",
+            )
+
+
+def _unread_labels(index: DatasetIndex, facts: Sequence[CaseFacts]) -> Iterator[Finding]:
+    for name in index.label_map_names:
+        unread = {case.case_id: found.unread for case in facts if (found := case.label_maps.get(name)) and found.unread}
+        if unread:
+            yield Finding.warning(
+                "unread_labels",
+                tuple(unread),
+                message=f"{counted(len(unread), 'label map')} of {name!r} with labels that no head reads; got "
+                f"{sorted({label for labels in unread.values() for label in labels})}, read are "
+                f"{dict(index.structures[name])}",
+                fix="correct them, or add them to a structure of the recipe; they count as background.",
             )
 
 

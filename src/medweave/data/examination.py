@@ -25,6 +25,9 @@ from medweave.preprocessing.readers.raster import distinct_colours, is_raster
 
 ReadT = TypeVar("ReadT")
 
+#: Of a picture with labels; more, or larger ones only, are grey values of a mask.
+MOST_LABELS = 16
+
 CODES = {
     "image file is truncated": "truncated",
     "a label map holds values that are not labels": "not_labels",
@@ -167,7 +170,8 @@ def _describe_label_map(
     counts = np.sum([np.bincount(part.ravel(), minlength=256) for part in labels], axis=0)  # it copies to int64
     found = [int(value) for value in np.flatnonzero(counts) if value != 0]
     unexpected = sorted(set(found) - set(structures.values())) if structures else []
-    if unexpected and is_raster(path) and list(structures.values()) == [1]:
+    is_grey = not may_hold_others or len(found) > MOST_LABELS or min(found, default=0) > MOST_LABELS
+    if unexpected and is_grey and is_raster(path) and list(structures.values()) == [1]:
         notes.add(
             "error",
             "grey_mask",
@@ -175,15 +179,7 @@ def _describe_label_map(
             message=f"a mask with grey values; got {len(found) + 1} of them, wanted black and white",
             fix="cut it at a threshold and save it with the values 0 and 255, not as JPEG.",
         )
-    elif unexpected and may_hold_others:
-        notes.add(
-            "warning",
-            "unread_labels",
-            path=path,
-            message=f"the label map holds labels that no head reads; got {unexpected}, read are {dict(structures)}",
-            fix="correct them, or add them to a structure of the recipe; they count as background.",
-        )
-    elif unexpected:
+    elif unexpected and not may_hold_others:
         notes.add(
             "error",
             "unexpected_labels",
@@ -203,7 +199,8 @@ def _describe_label_map(
         name: int(counts[value]) for name, value in (structures or {str(value): value for value in found}).items()
     }
     volume_ml = {name: count * grid.voxel_volume_ml for name, count in voxels.items()}
-    return LabelMapFacts(path, grid, voxels, volume_ml, int(counts[0]), _sha256([label_map]))
+    unread = tuple(unexpected) if may_hold_others else ()
+    return LabelMapFacts(path, grid, voxels, volume_ml, int(counts[0]), _sha256([label_map]), unread)
 
 
 def _describe_image(

@@ -136,6 +136,7 @@ class LabelMapFacts:
         volume_ml: The same in millilitres (2D: square centimetres).
         n_background_voxels: Voxels with label 0.
         sha256: Of the labels, the size and the spacing.
+        unread: Labels that no head of a recipe reads, where a recipe alone names the structures.
     """
 
     path: Path
@@ -144,6 +145,7 @@ class LabelMapFacts:
     volume_ml: Mapping[str, float]
     n_background_voxels: int
     sha256: str
+    unread: tuple[int, ...] = ()
 
     @property
     def unit(self) -> str:

@@ -1,7 +1,7 @@
 """Facts of cases kept in the store, so that files that did not change are not read again."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -21,17 +21,19 @@ FORMAT_VERSION = 1
 NAME = "facts"
 
 
-@dataclass(frozen=True)
+@dataclass
 class FactsStore:
     """Remembers what was found in the files of a case, under their bytes and what was asked of them.
 
-    Facts with an error are not kept: a file that could not be read may be readable the next time.
+    Facts with an error are not kept: a file that could not be read may be readable the next time. What the index says
+    of a case (subject, targets, attributes) is not kept either.
 
     Attributes:
         arrays: Where the facts lie.
     """
 
     arrays: ArrayStore
+    _is_locked: bool = field(default=False, init=False)
 
     @cached_property
     def _facts(self) -> TypeAdapter[CaseFacts]:
@@ -65,10 +67,12 @@ class FactsStore:
         return replace(facts, subject_id=case.subject_id, targets=case.targets, attributes=case.attributes)
 
     def save(self, key: str, facts: CaseFacts) -> None:
-        """Keep facts without an error; a store that cannot be written is told, and nothing else."""
-        if any(finding.severity == "error" for finding in facts.findings):
+        """Keep facts without an error; a store that cannot be written is told once, and nothing else."""
+        if self._is_locked or any(finding.severity == "error" for finding in facts.findings):
             return
+        content = replace(facts, subject_id="", targets={}, attributes={})
         try:
-            self.arrays.save(key, {NAME: np.frombuffer(self._facts.dump_json(facts), np.uint8)})
+            self.arrays.save(key, {NAME: np.frombuffer(self._facts.dump_json(content), np.uint8)})
         except RunError as error:
+            self._is_locked = True
             logger.warning("%s", error)

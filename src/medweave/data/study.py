@@ -178,7 +178,7 @@ class StudySource:
 
     def _why_left_out(self, case: Case) -> str:
         if any(self.has_input(case, name) for name in self.inputs):
-            return "they have neither a class nor a label map on an image that they have"
+            return "they have neither a class that is asked for nor a label map on an image that they have"
         name = max(self.inputs, key=lambda name: len(self.inputs[name].image_names) - len(self.missing(case, name)))
         return f"input {name!r} lacks the image {' and '.join(map(repr, self.missing(case, name)))}"
 

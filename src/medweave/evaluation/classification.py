@@ -15,7 +15,7 @@ from medweave.core.errors import DataError
 from medweave.evaluation.calibration import expected_calibration_error, without_temperature
 from medweave.evaluation.class_metrics import CLASS_METRICS, Answers, Key, class_metrics
 from medweave.evaluation.labels import SEPARATOR
-from medweave.evaluation.statistics import Interval, cluster_bootstrap
+from medweave.evaluation.statistics import Interval, cluster_bootstrap, independent_units
 
 OVERALL_METRICS = (
     "accuracy",
@@ -229,14 +229,22 @@ def _groups(answers: Answers, subjects: NDArray[np.str_]) -> dict[Key, list[int]
     """Return the subjects of each group that a metric rests on, for metrics that do not rest on all cases alike."""
     # A proportion of one subject has an exact interval of its own.
     groups = {key: [max(_n_subjects(subjects, cases), 2)] for key, cases in _trials(answers).items()}
-    of_classes = []
-    for name, truth, predicted in zip(answers.classes, answers.truth.T, answers.predicted.T, strict=True):
-        sides = [_n_subjects(subjects, truth), _n_subjects(subjects, ~truth)]
-        groups["roc_auc", name] = groups["pr_auc", name] = sides
+    sides = [[_n_subjects(subjects, truth), _n_subjects(subjects, ~truth)] for truth in answers.truth.T]
+    for name, of_class, truth, predicted in zip(
+        answers.classes, sides, answers.truth.T, answers.predicted.T, strict=True
+    ):
+        groups["roc_auc", name] = groups["pr_auc", name] = of_class
         groups["f1", name] = [_n_subjects(subjects, truth | predicted)]
-        of_classes += sides if answers.multi_label else sides[:1]
-    means = ("balanced_accuracy", "macro_precision", "macro_recall", "macro_f1", "roc_auc", "pr_auc")
-    return groups | {(metric, None): of_classes for metric in means}
+    # Labels share their subjects, so that a mean over them rests on those of the rarest; exclusive classes do not.
+    positives = [having for having, _ in sides]
+    of_positives = [min(positives)] if answers.multi_label else positives
+    of_both = min(sides, key=independent_units) if answers.multi_label else positives
+    means = ("macro_precision", "macro_recall", "macro_f1", "pr_auc")
+    return (
+        groups
+        | {(metric, None): of_positives for metric in means}
+        | {(metric, None): of_both for metric in ("balanced_accuracy", "roc_auc")}
+    )
 
 
 def _n_subjects(subjects: NDArray[np.str_], cases: NDArray[np.bool_]) -> int:
@@ -319,11 +327,10 @@ def _notes(answers: Answers, subjects: NDArray[np.str_]) -> list[str]:
         notes.append(f"no case is {' or '.join(absent)}: its metrics and the means over classes are undefined")
     if everywhere:
         notes.append(f"every case is {' and '.join(everywhere)}: specificity and ROC AUC are undefined")
-    few = [
-        name
-        for name, truth in zip(answers.classes, answers.truth.T, strict=True)
-        if 0 < _n_subjects(subjects, truth) < FEW_OF_A_CLASS
-    ]
+    sides = [(name, truth) for name, truth in zip(answers.classes, answers.truth.T, strict=True)]
+    if answers.multi_label:
+        sides += [(f"not {name}", ~truth) for name, truth in sides]
+    few = [name for name, truth in sides if 0 < _n_subjects(subjects, truth) < FEW_OF_A_CLASS]
     if few:
         notes.append(
             f"fewer than {FEW_OF_A_CLASS} subjects are {' or '.join(few)}: intervals that rest on them are too narrow, "

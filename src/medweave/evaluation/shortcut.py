@@ -5,7 +5,7 @@ and Nanni, Information Fusion 2021;76:1; DeGrave, Janizek and Lee, Nature Machin
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -72,6 +72,7 @@ def summarise_control(
     classes: Sequence[str],
     multi_label: bool,
     n_judged: int,
+    judged_classes: Collection[str],
     seed: int = 0,
 ) -> dict[str, Any]:
     """Return a head's `shortcut_control` for summary.json.
@@ -81,6 +82,7 @@ def summarise_control(
         classes: Names, in the order of the head's answers.
         multi_label: Whether a case may have several classes, or none.
         n_judged: Cases that the head was judged on, with a region or without.
+        judged_classes: Classes that any of these has.
         seed: Of the intervals' resampling.
     """
     cases = found["whole_image"]
@@ -96,7 +98,7 @@ def summarise_control(
         "n_without_region": n_judged - len(cases),
         "most_frequent_class_share": most_frequent,
         **{control: {metric: summaries[control][metric] for metric in CONTROL_METRICS} for control in CONTROLS},
-        "meaning": _meaning(summaries["region_removed"], most_frequent) + _left_out(cases, classes),
+        "meaning": _meaning(summaries["region_removed"], most_frequent) + _left_out(cases, judged_classes),
     }
 
 
@@ -146,7 +148,7 @@ def _meaning(removed: Mapping[str, Any], most_frequent: float) -> str:
     return f"Without the masked region, {found}: {verdict}."
 
 
-def _left_out(cases: Sequence[ClassifiedCase], classes: Sequence[str]) -> str:
+def _left_out(cases: Sequence[ClassifiedCase], judged_classes: Collection[str]) -> str:
     """Name the classes that are not compared, because the region is absent where they are true."""
-    absent = [name for name in classes if not any(name in case.truth for case in cases)]
+    absent = [name for name in judged_classes if not any(name in case.truth for case in cases)]
     return f" No case of {' or '.join(absent)} has a masked region; their part is not known." if absent else ""

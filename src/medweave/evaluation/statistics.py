@@ -97,7 +97,8 @@ def cluster_bootstrap(
     ]
     intervals = {}
     for name, value in estimates.items():
-        units = independent_units((groups or {}).get(name, [len(names)]))
+        # Groups that share subjects are worth no more than all of these.
+        units = min(independent_units((groups or {}).get(name, [len(names)])), len(names))
         tail = expanded_tail(units, confidence=confidence) if units > 1 else None
         resampled = np.concatenate([chunk[name] for chunk in chunks])
         intervals[name] = _percentile_interval(float(value[0]), resampled, tail, len(subjects))

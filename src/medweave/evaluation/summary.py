@@ -47,6 +47,7 @@ def summarise(found: Judgement, *, split: str, n_part_cases: int, seed: int = 0)
                 classes=info.classes,
                 multi_label=info.multi_label,
                 n_judged=classifications[head]["n_cases"],
+                judged_classes=[name for name, found in classifications[head]["per_class"].items() if found["support"]],
                 seed=seed,
             )
     return {

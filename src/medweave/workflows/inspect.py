@@ -103,7 +103,7 @@ def run(
         recipe: Library name or file of a recipe that describes the data: the layout with its parameters, and which
             images are 2D or 3D.
         output: New or empty folder for report.html, inspection.json, index.json, audit.json and figures/; None writes
-            nothing.
+            nothing but the cache.
         on_progress: Called after each case.
 
     Raises:
@@ -154,7 +154,7 @@ def _misfits(index: DatasetIndex, recipe: Recipe) -> Iterator[Finding]:
             code="unfit_for_recipe",
             case_ids=(),
             path=None,
-            message=f"{error.what}{wanted}",
+            message=f"{error.what} ({error.where}){wanted}",
             fix=error.fix or "correct the recipe or the data.",
         )
 

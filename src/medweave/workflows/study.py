@@ -175,7 +175,7 @@ def draw_study_split(requested: Recipe, data: ExaminedData) -> Split:
     Raises:
         DataError: The audit found an error, or there are too few subjects.
     """
-    refuse_broken_data(data.audit, data.index.root, requested.data.layout)
+    refuse_broken_data(data.audit, data.index.root)
     _log_warnings(data.audit)
     shares = requested.data.split
     source = build_study_source(without_auto_spacing(requested))

@@ -12,20 +12,18 @@ from medweave.core.errors import DataError
 from medweave.data.audit import Audit
 from medweave.data.preparation import PreparedCase
 from medweave.recipes.schema import Recipe
-from medweave.recipes.section import Component
 
 
-def refuse_broken_data(audit: Audit, data: Path, layout: Component) -> None:
+def refuse_broken_data(audit: Audit, data: Path) -> None:
     """Refuse data in which the audit found an error."""
     if audit.errors:
         first = audit.errors[0]
         others = f" (and {counted(len(audit.errors) - 1, 'more error')})" if len(audit.errors) > 1 else ""
-        eyes = " --recipe RECIPE" if layout.parameters else ""
         raise DataError(
             f"{first.message}{others}",
             where=first.where,
             fix=f"{first.fix.rstrip('.')}, or leave cases out (data.exclude);"
-            f" `medweave inspect {quote(str(data))}{eyes}` shows all that is wrong.",
+            f" `medweave inspect {quote(str(data))} --recipe RECIPE` shows all that is wrong.",
         )
 
 

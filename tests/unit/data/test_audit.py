@@ -236,3 +236,21 @@ def test_a_label_map_without_its_image_is_said(study: Study) -> None:
     assert [(finding.severity, finding.case_ids, finding.path) for finding in found] == [
         ("warning", (case.case_id,), path)
     ]
+
+
+def test_labels_that_no_head_reads_are_one_warning_for_all_cases(tmp_path: Path) -> None:
+    study = Study(tmp_path)
+    for name, others in (("a", ()), ("b", (4, 9)), ("c", (5, 9))):
+        label_map = np.zeros((20, 21, 22), np.uint8)
+        label_map[2:5] = 1
+        for position, value in enumerate(others):
+            label_map[6 + position] = value
+        study.add(name, label_map=label_map)
+    index = DatasetIndex(
+        "set", tmp_path, "table", tuple(study.cases), {"mri": {"heart": 1}}, structures_of_recipe=frozenset({"mri"})
+    )
+    finding = only_finding(audit_index(index, examine_all(index)))
+    assert (finding.code, finding.severity, finding.case_ids) == ("unread_labels", "warning", ("b", "c"))
+    assert finding.message == (
+        "2 label maps of 'mri' with labels that no head reads; got [4, 5, 9], read are {'heart': 1}"
+    )

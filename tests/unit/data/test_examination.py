@@ -204,8 +204,21 @@ class TestBadData:
             {"image": write(labels() * 3, tmp_path / "l.nii")},
         )
         facts = examine(case, structures=STRUCTURES, structures_of_recipe=frozenset({"image"}))
-        assert codes(facts) == [("warning", "unread_labels")]
-        assert "got [3, 6]" in facts.findings[0].message
+        assert codes(facts) == []
+        assert facts.label_maps["image"].unread == (3, 6)
+
+    @pytest.mark.parametrize(("values", "is_grey"), [((1, 2), False), ((120, 200), True), (range(1, 20), True)])
+    def test_few_small_values_of_a_picture_are_labels_that_no_head_reads(
+        self, tmp_path: Path, values: tuple[int, ...], is_grey: bool
+    ) -> None:
+        picture = np.zeros((6, 7), np.uint8)
+        picture.ravel()[: len(values)] = values
+        label_maps = {"image": write(picture, tmp_path / "l.png")}
+        case = Case(
+            "case", "subject", {"image": write(volume()[..., 0].astype(np.uint8), tmp_path / "i.png")}, label_maps
+        )
+        facts = examine(case, structures={"image": {"lesion": 1}}, structures_of_recipe=frozenset({"image"}))
+        assert codes(facts) == ([("error", "grey_mask")] if is_grey else [])
 
     @pytest.mark.parametrize("bad", [0.5, -1.0, 300.0, np.nan])
     def test_values_that_are_no_labels(self, tmp_path: Path, bad: float) -> None:

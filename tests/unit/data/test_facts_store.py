@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from medweave.core.errors import DataError
 from medweave.data import examination
 from medweave.data.case import Case
 from medweave.data.examination import examine_all
@@ -127,11 +128,29 @@ def test_facts_with_an_error_are_not_kept(tmp_path: Path, store: FactsStore, exa
     assert examined == ["case", "case"]
 
 
-def test_an_absent_file_is_a_finding_as_without_a_store(tmp_path: Path, store: FactsStore) -> None:
+def test_a_file_that_cannot_be_opened_is_a_finding_as_without_a_store(
+    tmp_path: Path, store: FactsStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     case = case_of(tmp_path)
-    store.save("0" * 64, facts_of(case, None))
-    case.label_maps["image"].unlink()
+    facts_of(case, store)
+
+    def no_key(*_: object) -> str:
+        raise DataError("file cannot be read")
+
+    monkeypatch.setattr(ArrayStore, "key", no_key)
     assert store.key(case, {}) is None
+    case.images["image"].write_bytes(b"")
+    assert [finding.severity for finding in facts_of(case, store).findings] == ["error"]
+
+
+def test_what_the_index_says_of_a_case_is_not_kept(tmp_path: Path, store: FactsStore) -> None:
+    case = case_of(tmp_path, subject_id="Jane Doe", attributes={"born": "1970-01-01"})
+    facts_of(case, store)
+    (stored,) = store.arrays.root.rglob("facts.npy")
+    content = np.load(stored).tobytes()
+    assert b'"targets":{}' in content
+    assert b"Jane" not in content
+    assert b"1970" not in content
 
 
 def test_what_is_no_facts_is_examined_anew(tmp_path: Path, store: FactsStore, examined: list[str]) -> None:
@@ -149,6 +168,8 @@ def test_a_store_that_cannot_be_written_is_told_and_the_case_examined(
 ) -> None:
     (tmp_path / "file").write_text("")
     case = case_of(tmp_path)
+    store = FactsStore(ArrayStore(tmp_path / "file" / "store"))
     with caplog.at_level(logging.WARNING):
-        assert facts_of(case, FactsStore(ArrayStore(tmp_path / "file" / "store"))) == facts_of(case, None)
-    assert "cannot write the preprocessing cache" in caplog.text
+        for _ in range(2):
+            assert facts_of(case, store) == facts_of(case, None)
+    assert caplog.text.count("cannot write the preprocessing cache") == 1

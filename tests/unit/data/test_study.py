@@ -211,6 +211,6 @@ def test_the_cases_that_are_left_out_are_named_with_the_reason() -> None:
         "4 of 7 cases are in no part, because input 'cine' lacks the image 'es' "
         "(cases early0, early1, early2 and 1 more)",
         "1 of 7 cases are in no part, because input 'cine' lacks the image 'ed' (cases late)",
-        "1 of 7 cases are in no part, because they have neither a class nor a label map on an image that they have "
-        "(cases silent)",
+        "1 of 7 cases are in no part, because they have neither a class that is asked for nor a label map on an image "
+        "that they have (cases silent)",
     ]

@@ -139,6 +139,40 @@ def test_a_class_of_few_subjects_has_wide_intervals_and_a_note():
     assert alone["per_class"]["viral"]["recall"]["ci95"] in ([0.0, 0.975], [0.025, 1.0])  # exact, of one subject
 
 
+def test_a_mean_over_labels_is_no_surer_than_its_rarest_label():
+    labels = ("common", "rare")
+    rng = np.random.default_rng(1)
+    cases = [
+        ClassifiedCase(
+            str(number),
+            str(number),
+            "findings",
+            tuple(name for name, having in zip(labels, (number % 2 == 0, number < n_rare), strict=True) if having),
+            dict(zip(labels, rng.uniform(size=2).tolist(), strict=True)),
+        )
+        for n_rare in (2,)
+        for number in range(30)
+    ]
+    summary = _summary(cases, classes=labels, multi_label=True)
+    rare = summary["per_class"]["rare"]["roc_auc"]["ci95"]
+    assert summary["notes"] == ["fewer than 4 subjects are rare: intervals that rest on them are too narrow, or absent"]
+    assert np.ptp(summary["roc_auc"]["ci95"]) > 0.4 * np.ptp(rare)  # half of the mean varies as the rare label does
+    everywhere = [replace(case, truth=("common", *case.truth[-1:])) for case in cases]
+    found = _summary(
+        [replace(case, truth=tuple(dict.fromkeys(case.truth))) for case in everywhere], classes=labels, multi_label=True
+    )
+    assert found["macro_recall"]["ci95"][0] is not None  # rests on no negative, of which one label has none
+    assert found["roc_auc"]["mean"] is None
+
+
+def test_few_subjects_without_a_label_have_a_note_too():
+    cases = _certain(["a"] * 10, ["a"] * 10, classes=("a",))
+    cases = [replace(case, truth=() if number < 2 else case.truth) for number, case in enumerate(cases)]
+    assert _summary(cases, classes=("a",), multi_label=True)["notes"] == [
+        "fewer than 4 subjects are not a: intervals that rest on them are too narrow, or absent"
+    ]
+
+
 def test_cases_of_one_class_alone_have_no_area():
     summary = _summary(_certain(["normal"] * 4, ["normal", "normal", "viral", "normal"]))
     assert summary["roc_auc"]["mean"] is None

@@ -161,7 +161,7 @@ def _answers(right):
 
 def _control(*, removed, n_judged=30):
     found = {"whole_image": _answers(29), "region_alone": _answers(28), "region_removed": _answers(removed)}
-    return summarise_control(found, classes=CLASSES, multi_label=False, n_judged=n_judged)
+    return summarise_control(found, classes=CLASSES, multi_label=False, n_judged=n_judged, judged_classes=CLASSES)
 
 
 def test_a_model_that_needs_no_region_is_suspected():
@@ -192,7 +192,7 @@ def test_probabilities_that_still_rank_the_cases_are_suspected_too():
         for high in [0.3 if number == 0 else 0.1 if number == 2 else higher[case.truth[0]]]
     ]
     found = {"whole_image": _answers(30), "region_alone": _answers(30), "region_removed": cases}
-    control = summarise_control(found, classes=CLASSES, multi_label=False, n_judged=30)
+    control = summarise_control(found, classes=CLASSES, multi_label=False, n_judged=30, judged_classes=CLASSES)
     assert control["region_removed"]["accuracy"]["mean"] == pytest.approx(2 / 3)
     assert control["meaning"].endswith("a likely shortcut.")
 
@@ -200,13 +200,13 @@ def test_probabilities_that_still_rank_the_cases_are_suspected_too():
 def test_a_class_without_a_region_is_named():
     cases = [case for case in _answers(29) if case.truth == ("low",)]
     found = dict.fromkeys(("whole_image", "region_alone", "region_removed"), cases)
-    control = summarise_control(found, classes=CLASSES, multi_label=False, n_judged=30)
+    control = summarise_control(found, classes=CLASSES, multi_label=False, n_judged=30, judged_classes=CLASSES)
     assert control["n_without_region"] == 10
     assert control["meaning"].endswith(" No case of high has a masked region; their part is not known.")
 
 
 def test_one_subject_tells_nothing():
-    cases = _answers(29)[:1]  # of the class "low"
+    cases = _answers(29)[:1]
     found = dict.fromkeys(("whole_image", "region_alone", "region_removed"), cases)
-    control = summarise_control(found, classes=CLASSES, multi_label=False, n_judged=1)
-    assert ": too few cases to tell that from guessing." in control["meaning"]
+    control = summarise_control(found, classes=CLASSES, multi_label=False, n_judged=1, judged_classes=["low"])
+    assert control["meaning"].endswith(": too few cases to tell that from guessing.")

@@ -45,6 +45,16 @@ def test_one_group_is_worth_its_subjects_and_a_lone_subject_nothing():
     assert independent_units([12, 1]) == 1
 
 
+def test_groups_that_share_their_subjects_are_worth_no_more_than_these():
+    values, subjects = np.random.default_rng(0).normal(size=12), [str(number // 2) for number in range(12)]
+
+    def mean(weights):
+        return {"mean": weights @ values / weights.sum(axis=1)}
+
+    assert independent_units([6, 6]) == pytest.approx(11)
+    assert cluster_bootstrap(mean, subjects, groups={"mean": [6, 6]}) == cluster_bootstrap(mean, subjects)
+
+
 def _area_of_clear_ranks(positive, weights, scores):
     above = (scores[positive][:, None] > scores[~positive]).astype(float)
     won = np.einsum("wp,pn,wn->w", weights[:, positive], above, weights[:, ~positive])

@@ -6,8 +6,10 @@ from torch.nn import functional
 from medweave.inference.attention import grad_cam
 from medweave.models.encoders.residual_unet import ResidualUNetEncoder
 from medweave.models.features import FeatureChannels
+from medweave.models.fusion.concat import ConcatFusion
 from medweave.models.fusion.single import SingleFusion
 from medweave.models.heads.pooled_mlp import PooledMLPHead
+from medweave.models.heads.tempered import TemperedHead
 from medweave.models.heads.unet_decoder import UNetDecoderHead
 from medweave.models.multitask import MultiTaskModel
 
@@ -47,7 +49,7 @@ def _expected(model, image, present, class_index):
 
 
 def _formula(logit, features, image):
-    (gradient,) = torch.autograd.grad(logit, features)
+    (gradient,) = torch.autograd.grad(logit, features, retain_graph=True)
     weighted = torch.relu((gradient.mean(dim=(2, 3), keepdim=True) * features).sum(dim=1, keepdim=True))
     enlarged = functional.interpolate(weighted, size=image.shape[2:], mode="bilinear", align_corners=False)
     return (enlarged / enlarged.max()).detach().numpy()[0, 0]
@@ -74,6 +76,49 @@ def test_a_head_that_pools_from_the_decoder_is_explained_by_the_decoded_features
         logit = model.classification_heads["c"].classifier(decoded.mean(dim=(2, 3)))[0, index]
         np.testing.assert_allclose(heat, np.nan_to_num(_formula(logit, decoded, image)), atol=1e-5)
     assert any(heat.any() for heat in found)
+
+
+def test_each_of_two_inputs_is_explained_by_what_the_head_pools_of_it():
+    torch.manual_seed(0)
+    encoders = {
+        name: ResidualUNetEncoder(in_channels=1, spatial_dims=2, channels=(4, 6), blocks=(1, 1), norm="batch")
+        for name in ("a", "b")
+    }
+    masks = UNetDecoderHead(
+        channels=encoders["a"].channels, strides=encoders["a"].strides, structures=1, spatial_dims=2
+    )
+    sources = FeatureChannels(
+        pyramids={"a": (4, 6), "b": (4, 6)},
+        decoded={"s": masks.decoded_channels},
+        activations={"s": "softmax"},
+        inputs={"s": "a"},
+    )
+    head = PooledMLPHead(
+        sources=sources,
+        make_fusion=lambda channels: ConcatFusion(channels=channels),
+        classes=3,
+        hidden=(),
+        dropout=(0.0,),
+        pool_from="decoder",
+    )
+    model = MultiTaskModel(
+        encoders=encoders,
+        segmentation_heads={"s": masks},
+        classification_heads={"c": TemperedHead(head, temperature=2.0)},
+        drawn_on={"s": "a"},
+    ).eval()
+    images = {name: torch.randn(1, 1, 16, 12) for name in encoders}
+    both = {name: torch.tensor([True]) for name in encoders}
+    found = grad_cam(model, images, both, head="c", class_index=1)
+    pyramids = model.encode(images, both)
+    decoded = model.decode(pyramids, both).segmentations["s"].decoded.detach().requires_grad_()
+    coarsest = pyramids["b"][-1].detach().requires_grad_()
+    vectors = {"a": decoded.mean(dim=(2, 3)), "b": coarsest.mean(dim=(2, 3))}
+    logit = head.classifier(head.fusion(vectors, both))[0, 1]
+    for name, features in {"a": decoded, "b": coarsest}.items():
+        np.testing.assert_allclose(found[name], np.nan_to_num(_formula(logit, features, images[name])), atol=1e-5)
+    alone = grad_cam(model, images, both | {"b": torch.tensor([False])}, head="c", class_index=1)
+    assert alone.keys() == {"a"}
 
 
 def test_the_model_keeps_its_mode_and_gets_no_gradients(model):

@@ -172,6 +172,8 @@ def test_image_of_another_dimension_than_the_recipe_says_is_a_finding(classes: P
     recipe = load_recipe("chest_xray", ["data.inputs.radiograph.spatial_dims=3", "preprocessing={}"])
     (tmp_path / "recipe.yaml").write_text(dump_recipe(recipe))
     errors = inspect.run(classes, recipe=tmp_path / "recipe.yaml").audit.errors
-    findings = [finding for finding in errors if finding.code != "unfit_for_recipe"]
+    (unfit,) = [finding for finding in errors if finding.code == "unfit_for_recipe"]
+    assert "a class that the recipe does not know (case " in unfit.message
+    findings = [finding for finding in errors if finding != unfit]
     assert len(findings) == 10
     assert "wanted 3D" in findings[0].message

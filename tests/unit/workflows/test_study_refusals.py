@@ -9,7 +9,6 @@ from medweave.core.errors import DataError
 from medweave.data.audit import Audit
 from medweave.data.finding import Finding
 from medweave.recipes.loader import load_recipe
-from medweave.recipes.section import Component
 from medweave.workflows.study_refusals import refuse_broken_data, refuse_unjudged, refuse_untrainable
 
 
@@ -56,14 +55,12 @@ def test_the_first_error_of_the_audit_is_told_and_the_others_are_counted():
         for number in range(3)
     ]
     with pytest.raises(
-        DataError, match=r"image 0 is broken \(and 2 more errors\).*mend it, or .*`medweave inspect 'a b'`"
+        DataError,
+        match=r"image 0 is broken \(and 2 more errors\).*mend it, or .*`medweave inspect 'a b' --recipe RECIPE`",
     ):
-        refuse_broken_data(Audit(tuple(broken), ()), Path("a b"), Component(name="msd"))
-    described = Component(name="table", case_id="Bild")
-    with pytest.raises(
-        DataError, match=r"\(and 1 more error\).*data\.exclude.*`medweave inspect data --recipe RECIPE`"
-    ):
-        refuse_broken_data(Audit(tuple(broken[:2]), ()), Path("data"), described)
+        refuse_broken_data(Audit(tuple(broken), ()), Path("a b"))
+    with pytest.raises(DataError, match=r"\(and 1 more error\).*data\.exclude"):
+        refuse_broken_data(Audit(tuple(broken[:2]), ()), Path("data"))
 
 
 def test_a_part_with_everything_in_some_case_is_accepted(recipe, of_every_class):

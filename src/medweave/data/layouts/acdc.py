@@ -179,19 +179,24 @@ class _Patient:
 
 
 def _patient_folders(root: Path) -> Iterator[Path]:
-    """Return `root` if it is a patient's folder, else those in it, also below `training` and the like."""
+    """Return `root` if it is a patient's folder, else those in it, also below `training` and the like.
+
+    Beside patients, a folder with nothing but a diagnosis is a patient too, whose frames are lost.
+    """
     if _is_patient_folder(root):
         yield root
         return
-    for folder in sorted(path for path in root.iterdir() if path.is_dir()):
+    folders = sorted(path for path in root.iterdir() if path.is_dir())
+    known = {folder for folder in folders if folder.name not in NESTED and _is_patient_folder(folder)}
+    for folder in folders:
         if folder.name in NESTED:
             yield from _patient_folders(folder)
-        elif _is_patient_folder(folder):
+        elif folder in known or (known and (folder / LABEL).is_file()):
             yield folder
 
 
 def _is_patient_folder(folder: Path) -> bool:
-    return any(path.name in (INFO, LABEL) or FRAME.fullmatch(path.name) for path in folder.iterdir())
+    return any(path.name == INFO or FRAME.fullmatch(path.name) for path in folder.iterdir())
 
 
 def _read_info(path: Path) -> dict[str, str]:

@@ -139,8 +139,7 @@ class ImageFoldersLayout:
 
     def _of_other_class(self, file: str) -> bool:
         """Tell whether a file lies in a class folder that is not taken."""
-        folder = Path(file).parts[0]
-        return self.classes is not None and "/" in file and folder not in self.classes
+        return self.classes is not None and "/" in file and file.partition("/")[0] not in self.classes
 
     def _class_folders(self, root: Path) -> list[Path]:
         if self.classes is not None:

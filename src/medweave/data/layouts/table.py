@@ -131,9 +131,9 @@ class TableLayout:
 
     def _misspelt(self, table: TableFile, plan: _Plan) -> Iterator[Finding]:
         """Find columns that hold nothing that is read, but look as if they were meant to."""
-        for column in self._others(table, plan):
+        for column in self._others(table, plan) if self.attributes is None else ():
             prefix, dot, _ = column.partition(".")
-            near = did_you_mean(f"{prefix}.", (IMAGE, LABEL_MAP, TARGET)).strip() if dot else ""
+            near = did_you_mean(f"{prefix}.", (IMAGE, LABEL_MAP, TARGET), cutoff=0.8).strip() if dot else ""
             if near:
                 yield Finding(
                     severity="warning",

@@ -87,6 +87,22 @@ def test_mask_of_a_frame_that_is_no_phase_and_absent_is_said(tmp_path: Path) -> 
     assert finding.path == folder / "frame05_gt.nii"
 
 
+@pytest.mark.parametrize("folder", ["", "training"])
+def test_a_diagnosis_file_beside_the_patients_is_none_of_a_patient(tmp_path: Path, folder: str) -> None:
+    (tmp_path / folder).mkdir(exist_ok=True)
+    renamed(tmp_path / folder)
+    (tmp_path / folder / "gt.txt").write_text("0")
+    assert [case.case_id for case in AcdcLayout().scan(tmp_path).cases] == ["p0001"]
+
+
+def test_a_folder_with_nothing_but_a_diagnosis_is_not_of_this_layout(tmp_path: Path) -> None:
+    (tmp_path / "gt.txt").write_text("0")
+    assert not AcdcLayout().matches(tmp_path)
+    (tmp_path / "Covid").mkdir()
+    (tmp_path / "Covid/gt.txt").write_text("0")
+    assert not AcdcLayout().matches(tmp_path)
+
+
 def test_patient_with_a_diagnosis_alone_is_a_case_without_images(tmp_path: Path) -> None:
     renamed(tmp_path)
     (tmp_path / "p0002").mkdir()

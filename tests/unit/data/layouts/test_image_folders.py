@@ -127,12 +127,12 @@ def test_other_tables_of_the_name_are_left_alone(tmp_path: Path) -> None:
 
 
 def test_rows_of_classes_that_are_not_taken_are_no_finding(tmp_path: Path) -> None:
-    rows = ("p1_a.png,,1,", "p1_b.JPG,,1,", "n.png,,2,", "Covid/images/gone.png,,3,", "Other/images/x.png,,4,")
+    rows = ("p1_a.png,,1,", "p1_b.JPG,,1,", "n.png,,2,", "Covid/images/gone.png,,3,", "Other/images/x.png,,4,", ",,5,")
     metadata(study(tmp_path), *rows)
     (finding,) = ImageFoldersLayout(classes=("Covid", "Normal")).scan(tmp_path).findings
     assert (finding.code, finding.message) == (
         "row_without_image",
-        "1 row of the table without an image; for instance line 5, Covid/images/gone.png",
+        "2 rows of the table without an image; for instance line 5, Covid/images/gone.png",
     )
 
 

@@ -58,7 +58,9 @@ def study(tmp_path_factory):
         "measurements": summarise_agreement(MEASUREMENTS),
     }
     control = dict.fromkeys(("whole_image", "region_alone", "region_removed"), classified)
-    summary["heads"]["diagnosis"]["shortcut_control"] = summarise_control(control, **classes, n_judged=4)
+    summary["heads"]["diagnosis"]["shortcut_control"] = summarise_control(
+        control, **classes, n_judged=4, judged_classes=CLASSES
+    )
     segmentations = {"lungs": SegmentationResults({"lungs": 1}, per_case_table(scores), files)}
     classifications = {"diagnosis": ClassificationResults(**classes, cases=classified, images=images)}
     return summary, segmentations, classifications
