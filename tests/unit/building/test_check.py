@@ -52,6 +52,7 @@ def test_every_default_is_written_out() -> None:
         "activation": "sigmoid",
         "block": "double_conv",
         "norm": "batch",
+        "max_channels": None,
         "deep_supervision": 1,
     }
 

@@ -24,7 +24,7 @@ def _diagnosis(**chances):
 
 
 DONE = _record(segmentations=_heart())
-MEASURED = [{"name": f"size_{number}", "value": number + 0.26, "unit": "mL"} for number in range(13)]
+MEASURED = [{"name": f"size_{number}", "value": number + 0.26, "unit": "mL"} for number in range(20)]
 FAILED = {"case_id": "b", "status": "failed", "reason": "damaged"}
 
 
@@ -91,8 +91,8 @@ def test_the_classes_of_a_head_are_shown_likeliest_first():
 def test_the_first_measurements_are_shown_and_the_others_counted():
     lines = _lines(DONE, _record("c", measurements=MEASURED))
     assert lines[0] == ["a", "heart", "left_atrium", "86.36 mL"]
-    assert lines[1:12] == [["c" if n == 0 else "", "", f"Size {n}", f"{n}.3 mL"] for n in range(11)]
-    assert lines[12] == ["", "", "and 2 more in predictions.csv", ""]
+    assert lines[1:19] == [["c" if n == 0 else "", "", f"Size {n}", f"{n}.3 mL"] for n in range(18)]
+    assert lines[19] == ["", "", "and 2 more in predictions.csv", ""]
 
 
 def test_what_could_not_be_measured_is_said():
