@@ -64,7 +64,9 @@ def test_a_file_that_dataset_json_names_must_be_there(study, train, refuse):
 def test_a_truncated_image_is_refused_by_train_and_by_inspect(study, train, refuse, medweave):
     whole = (study / IMAGE).read_bytes()
     (study / IMAGE).write_bytes(whole[: len(whole) // 2])
-    refuse(*train, code=1, says=["image file is damaged", IMAGE, f"`medweave inspect {study} --recipe RECIPE` shows all"])
+    refuse(
+        *train, code=1, says=["image file is damaged", IMAGE, f"`medweave inspect {study} --recipe RECIPE` shows all"]
+    )
     inspected = medweave("inspect", "study")
     assert (inspected.code, inspected.stderr) == (1, "")
     assert "1 error, 1 warning" in inspected.stdout  # the warning: headers of several orientations

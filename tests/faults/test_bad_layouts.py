@@ -234,12 +234,12 @@ def test_a_mask_with_grey_values_in_a_table_is_an_error(pictures, medweave):
 
 
 def test_a_misspelt_column_is_said(medweave):
-    data = table("a,t1.nii,t1.nii,low,7", columns="case_id,image.t1,lable_map.t1,taget.grade,dose.mg")
+    data = table("a,t1.nii,t1.nii,low,7", columns="case_id,image.t1,label_maps.t1,targets.grade,dose.mg")
     result = medweave("inspect", data, "--json")
     messages = [finding["message"] for finding in json.loads(result.stdout)["audit"]["findings"]]
     assert messages == [
-        "the column 'lable_map.t1' is taken for a further fact of the cases. Did you mean 'label_map.'?",
-        "the column 'taget.grade' is taken for a further fact of the cases. Did you mean 'target.'?",
+        "the column 'label_maps.t1' is taken for a further fact of the cases. Did you mean 'label_map.'?",
+        "the column 'targets.grade' is taken for a further fact of the cases. Did you mean 'target.'?",
     ]
 
 
