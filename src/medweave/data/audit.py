@@ -114,10 +114,9 @@ def _missing_files(index: DatasetIndex) -> Iterator[Finding]:
                 )
     for case in index.cases:
         for name in sorted(case.label_maps.keys() - case.images.keys()):
-            yield Finding(
-                severity="warning",
-                code="mask_without_image",
-                case_ids=(case.case_id,),
+            yield Finding.warning(
+                "mask_without_image",
+                (case.case_id,),
                 path=case.label_maps[name],
                 message=f"the label map of {name!r} has no image",
                 fix="restore the image, or remove the label map.",
@@ -175,10 +174,9 @@ def _spacing_outliers(name: str, images: Sequence[ImageOfCase]) -> Iterator[Find
     median = np.median(spacings, axis=0) if alike else spacings
     for (case, image), spacing in zip(alike, spacings, strict=True):
         if np.max(np.maximum(spacing / median, median / spacing)) > MAX_SPACING_RATIO:
-            yield Finding(
-                severity="warning",
-                code="spacing_outlier",
-                case_ids=(case.case_id,),
+            yield Finding.warning(
+                "spacing_outlier",
+                (case.case_id,),
                 path=image.path,
                 message=f"the spacing of image {name!r} is far from the others (axes as in LPS); "
                 f"got {_rounded(spacing)} mm, median {_rounded(median)} mm",

@@ -50,9 +50,11 @@ class Finding:
         }
 
     @classmethod
-    def warning(cls, code: str, case_ids: tuple[str, ...], *, message: str, fix: str) -> "Finding":
-        """Return a warning of several cases."""
-        return cls(severity="warning", code=code, case_ids=case_ids, path=None, message=message, fix=fix)
+    def warning(
+        cls, code: str, case_ids: tuple[str, ...], *, message: str, fix: str, path: Path | None = None
+    ) -> "Finding":
+        """Return a warning of some cases, or of a file."""
+        return cls(severity="warning", code=code, case_ids=case_ids, path=path, message=message, fix=fix)
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "Finding":

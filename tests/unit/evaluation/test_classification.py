@@ -147,10 +147,9 @@ def test_a_mean_over_labels_is_no_surer_than_its_rarest_label():
             str(number),
             str(number),
             "findings",
-            tuple(name for name, having in zip(labels, (number % 2 == 0, number < n_rare), strict=True) if having),
+            tuple(name for name, having in zip(labels, (number % 2 == 0, number < 2), strict=True) if having),
             dict(zip(labels, rng.uniform(size=2).tolist(), strict=True)),
         )
-        for n_rare in (2,)
         for number in range(30)
     ]
     summary = _summary(cases, classes=labels, multi_label=True)

@@ -168,10 +168,9 @@ class _Patient:
     def findings(self) -> Iterator[Finding]:
         """Find masks of frames that are no phase, and are absent; the audit finds those of absent phases."""
         for number in sorted(set(self.masks) - set(self.frames) - set(self.phases().values())):
-            yield Finding(
-                severity="warning",
-                code="mask_without_image",
-                case_ids=(self.folder.name,),
+            yield Finding.warning(
+                "mask_without_image",
+                (self.folder.name,),
                 path=self.masks[number],
                 message="a mask has no image",
                 fix="restore the image, or remove the mask.",

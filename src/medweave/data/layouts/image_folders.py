@@ -115,10 +115,9 @@ class ImageFoldersLayout:
             columns = read_table(path).columns
             lacking = [column for column in wanted if column not in columns]
             near = did_you_mean(lacking[0], columns).strip()
-            yield Finding(
-                severity="warning",
-                code="metadata_ignored",
-                case_ids=(),
+            yield Finding.warning(
+                "metadata_ignored",
+                (),
                 path=path,
                 message=f"the table has no column {' and '.join(lacking)}, so nobody knows whose image each is, and "
                 f"each counts as a person; got columns {', '.join(columns)}{f'. {near}' if near else ''}",
@@ -127,10 +126,9 @@ class ImageFoldersLayout:
         known = {name for image, _ in images for name in (image.name, image.relative_to(root).as_posix())}
         absent = [row for file, row in (rows or {}).items() if file not in known and not self._of_other_class(file)]
         if absent:
-            yield Finding(
-                severity="warning",
-                code="row_without_image",
-                case_ids=(),
+            yield Finding.warning(
+                "row_without_image",
+                (),
                 path=path,
                 message=f"{counted(len(absent), 'row')} of the table without an image; for instance line "
                 f"{absent[0].line}, {absent[0].cells[self.file_column]}",
@@ -261,10 +259,9 @@ def _has_pictures(folder: Path) -> bool:
 def _strays(classes: Sequence[_ClassFolder]) -> list[Finding]:
     """Find masks without their image."""
     return [
-        Finding(
-            severity="warning",
-            code="mask_without_image",
-            case_ids=(),
+        Finding.warning(
+            "mask_without_image",
+            (),
             path=mask,
             message="a mask has no image",
             fix="restore the image, or remove the mask.",

@@ -135,10 +135,9 @@ class TableLayout:
             prefix, dot, _ = column.partition(".")
             near = did_you_mean(f"{prefix}.", (IMAGE, LABEL_MAP, TARGET), cutoff=0.8).strip() if dot else ""
             if near:
-                yield Finding(
-                    severity="warning",
-                    code="unknown_column",
-                    case_ids=(),
+                yield Finding.warning(
+                    "unknown_column",
+                    (),
                     path=table.path,
                     message=f"the column {column!r} is taken for a further fact of the cases. {near}",
                     fix="rename it, if it holds files or classes.",
