@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 import SimpleITK as sitk
@@ -20,8 +20,9 @@ from medweave.core.files import why_not_a_folder
 from medweave.preprocessing.readers.dicom import dicom_files
 
 #: Part of every key: raise it when the meaning of a stored array changes.
-FORMAT_VERSION = 3
-#: Beside the arrays of a group, the bytes of each file by the array's name: a group of which some are lost is none.
+FORMAT_VERSION = 4
+#: Beside the arrays of a group, what each file holds by the array's name. It is read instead of the files' own headers,
+#: which NumPy parses as Python: threads that parse fail now and then before CPython 3.11.8 and 3.12.2 (gh-106905).
 CONTENTS = "contents.json"
 #: Headers of MetaImage and NRRD may lie in files of their own, and then name the files of the voxels.
 HEADER_SUFFIXES, HEADER_BYTES = (".mhd", ".nrrd"), 2**16
@@ -33,6 +34,27 @@ def default_cache_folder() -> Path:
     if named := os.environ.get("MEDWEAVE_CACHE"):
         return Path(named)
     return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "medweave"
+
+
+class ArrayLayout(NamedTuple):
+    """How an array lies in a file: the bytes of the file and of what comes before the array, type, shape and order."""
+
+    size: int
+    offset: int
+    dtype: str
+    shape: Sequence[int]
+    order: Literal["C", "F"]
+
+    @classmethod
+    def of(cls, array: NDArray[Any], file: Path) -> Self:
+        """Return how `array` lies in the file that NumPy has saved it to."""
+        order: Literal["C", "F"] = "F" if array.flags.fnc else "C"
+        size = file.stat().st_size
+        return cls(size, size - array.nbytes, array.dtype.str, array.shape, order)
+
+    def map(self, file: Path) -> NDArray[Any]:
+        """Return the array of the file, memory-mapped read-only."""
+        return np.memmap(file, self.dtype, "r", self.offset, tuple(self.shape), self.order)
 
 
 class ArrayStore:
@@ -73,9 +95,9 @@ class ArrayStore:
     def load(self, key: str) -> dict[str, NDArray[Any]] | None:
         """Return the arrays of a group, memory-mapped read-only, or None where the store has no such group whole."""
         folder = self._folder(key)
-        if (names := _names_in(folder)) is None:
+        if (layouts := _layouts_in(folder)) is None:
             return None
-        return {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in names}
+        return {name: layout.map(folder / f"{name}.npy") for name, layout in layouts.items()}
 
     def save(self, key: str, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Store a group; of two processes that store one key at a time, one wins and both are right.
@@ -88,19 +110,20 @@ class ArrayStore:
             folder.parent.mkdir(parents=True, exist_ok=True)
             temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder.parent))
             try:
-                for name, array in arrays.items():
+                contents = {}
+                for name, array in sorted(arrays.items()):
                     np.save(temporary / f"{name}.npy", array)
-                sizes = {name: (temporary / f"{name}.npy").stat().st_size for name in sorted(arrays)}
-                (temporary / CONTENTS).write_text(json.dumps(sizes), encoding="utf-8")
+                    contents[name] = ArrayLayout.of(array, temporary / f"{name}.npy")._asdict()
+                (temporary / CONTENTS).write_text(json.dumps(contents), encoding="utf-8")
                 temporary.chmod(0o755)  # a store may be shared by several users; mkdtemp's folders are private
-                if folder.is_dir() and _names_in(folder) is None:
+                if folder.is_dir() and _layouts_in(folder) is None:
                     shutil.rmtree(folder)
                 if not folder.exists():
                     temporary.rename(folder)
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
         except OSError as error:
-            if _names_in(folder) is not None:
+            if _layouts_in(folder) is not None:
                 return
             raise RunError(
                 "cannot write the preprocessing cache",
@@ -122,14 +145,15 @@ class ArrayStore:
         return self.root / key[:2] / key
 
 
-def _names_in(folder: Path) -> list[str] | None:
-    """Return the names of the arrays of a group, or None where it is absent or not whole."""
+def _layouts_in(folder: Path) -> dict[str, ArrayLayout] | None:
+    """Return how the arrays of a group lie in their files, or None where the group is absent or not whole."""
     try:
-        sizes: dict[str, int] = json.loads((folder / CONTENTS).read_text(encoding="utf-8"))
-        is_whole = all((folder / f"{name}.npy").stat().st_size == size for name, size in sizes.items())
+        contents: dict[str, dict[str, Any]] = json.loads((folder / CONTENTS).read_text(encoding="utf-8"))
+        layouts = {name: ArrayLayout(**layout) for name, layout in contents.items()}
+        is_whole = all((folder / f"{name}.npy").stat().st_size == layout.size for name, layout in layouts.items())
     except (OSError, ValueError):
         return None
-    return list(sizes) if is_whole else None
+    return layouts if is_whole else None
 
 
 def _names_other_files(file: Path) -> bool:

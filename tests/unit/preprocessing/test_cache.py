@@ -36,6 +36,32 @@ def test_arrays_are_memory_mapped_and_read_only(store) -> None:
             array[0] = 0
 
 
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(24, dtype=np.float32).reshape(2, 3, 4).T,
+        np.arange(24, dtype=np.int16).reshape(2, 3, 4)[:, ::2],
+        np.array(7, dtype=np.uint8),
+        np.array([[True], [False]]),
+    ],
+    ids=["Fortran order", "strided", "number", "truths"],
+)
+def test_arrays_come_back_as_numpy_reads_their_files(store, array) -> None:
+    store.save("abc", {"image": array})
+    loaded = (store.load("abc") or {})["image"]
+    by_numpy = np.load(next(store.root.rglob("image.npy")), mmap_mode="r")
+    np.testing.assert_array_equal(loaded, array)
+    assert (loaded.shape, loaded.dtype, loaded.strides) == (by_numpy.shape, by_numpy.dtype, by_numpy.strides)
+
+
+def test_loading_parses_no_python_which_threads_may_not_before_python_3_11_8(store, monkeypatch) -> None:
+    store.save("abc", ARRAYS)
+    monkeypatch.setattr("ast.parse", None)
+    with pytest.raises(TypeError, match="NoneType"):
+        np.load(next(store.root.rglob("image.mri.npy")))
+    assert (store.load("abc") or {}).keys() == ARRAYS.keys()
+
+
 def test_absent_group_is_none(store) -> None:
     assert store.load("abc") is None
 
