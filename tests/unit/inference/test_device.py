@@ -22,13 +22,28 @@ def test_a_gpu_that_only_emulates_bfloat16_computes_in_float16(monkeypatch, capa
 
 
 @pytest.mark.parametrize(
-    ("installed", "supported", "formats"), [(True, True, ["bfloat16"]), (True, False, []), (False, None, [])]
+    ("installed", "supported", "machine", "instructions", "formats"),
+    [
+        (True, True, "x86_64", True, ["bfloat16"]),
+        (True, True, "AMD64", False, []),
+        (True, True, "aarch64", None, ["bfloat16"]),
+        (True, False, "x86_64", None, []),
+        (False, None, "arm64", None, []),
+    ],
 )
-def test_a_processor_computes_in_bfloat16_where_onednn_does(monkeypatch, installed, supported, formats):
+def test_a_processor_computes_in_bfloat16_where_onednn_has_instructions_for_it(
+    monkeypatch, installed, supported, machine, instructions, formats
+):
     def is_supported():
         assert installed, "the operator is absent from a PyTorch without oneDNN"
         return supported
 
+    def has_instructions():
+        assert instructions is not None, "only x86 is asked"
+        return instructions
+
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: installed)
     monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", is_supported)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", has_instructions)
+    monkeypatch.setattr("platform.machine", lambda: machine)
     assert narrow_formats(torch.device("cpu")) == formats
