@@ -16,7 +16,7 @@ test: .venv/.installed-dev
 	$(PYTEST) -n auto -m "not slow and not gpu and not browser" $(ARGS)
 
 test-slow: .venv/.installed-dev
-	$(PYTEST) -m "(slow or real_data) and not gpu" $(ARGS)
+	$(PYTEST) -n auto --dist loadfile -m "(slow or real_data) and not gpu" $(ARGS)
 
 test-browser: .venv/.installed-browser
 	$(PYTEST) -m browser tests/browser $(ARGS)

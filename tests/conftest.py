@@ -42,6 +42,10 @@ from medweave.recipes.section import Component
 from medweave.runs.evaluation_folder import EvaluationFolder
 from medweave.runs.folder import RunFolder
 
+# Of several test processes each has its share of the cores; threads that outnumber them wait for one another.
+if test_processes := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
+    os.environ.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // test_processes, 1)))
+
 SHARED_DATA = Path(__file__).parents[1] / "../shared/data"
 EXAMPLE_PLUGIN = Path(__file__).parents[1] / "examples/plugin"
 
