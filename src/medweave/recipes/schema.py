@@ -145,7 +145,7 @@ class Training(Section):
     """Processes that load and augment; auto: by the machine's cores."""
     balance: str | None = None
     """Classification task whose classes are drawn equally often; null: every case is. Cases without a class of it are
-    drawn as often as ever."""
+    drawn as often as ever. With `class_weights` in the loss a rare class counts twice."""
     loss_weighting: Literal["fixed", "uncertainty"] = "fixed"
     """fixed: each loss counts its weight; uncertainty: times a factor that is learned with the network (Kendall et al.,
     CVPR 2018). `train/loss` and `val/loss` stay at the fixed weights."""

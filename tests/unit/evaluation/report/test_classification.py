@@ -60,10 +60,11 @@ def test_the_section_shows_errors_with_their_probabilities(tmp_path):
 
 
 @pytest.mark.parametrize("spatial_dims", [2, 3])
-def test_labels_have_no_common_confusion_matrix(tmp_path, spatial_dims):
+def test_labels_have_a_matrix_with_a_row_each(tmp_path, spatial_dims):
     cases = [_case("none", (), {"x": 0.9, "y": 0.2}), _case("both", ("x", "y"), {"x": 0.8, "y": 0.7})]
     section = _section(tmp_path, cases, classes=("x", "y"), multi_label=True, spatial_dims=spatial_dims)
-    assert "Confusion matrix" not in section["pictures"]
+    assert next(iter(section["pictures"])) == "Confusion matrix"
+    assert (tmp_path / "figures/grade_confusion_matrix.png").is_file()
     assert section["errors"][0]["case_id"] == "none"
     assert [row["is_chosen"] for row in section["errors"][0]["probabilities"]] == [True, False]
 

@@ -67,7 +67,7 @@ def test_a_damaged_table_is_named(open_page, browsed_run, tmp_path):
     assert "a table of the run cannot be read" in app.exception[0].message
 
 
-def test_a_head_of_several_labels_has_no_matrix_and_its_labels_no_order(open_page, browsed_run, tmp_path):
+def test_a_head_of_several_labels_has_a_matrix_and_its_labels_no_order(open_page, browsed_run, tmp_path):
     run = shutil.copytree(browsed_run, tmp_path / "run")
     folder = run / "evaluation/test"
     summary = json.loads((folder / "summary.json").read_text())
