@@ -5,11 +5,14 @@ Each picture of docs/how-to/notebooks.md is an output of a cell, which `PICTURES
 
 import base64
 import io
+import math
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
 import nbformat
@@ -32,6 +35,7 @@ PICTURES = {
 }
 PICTURE_WIDTH = 1200
 TIMEOUT_S = 1200
+LOOK_AGAIN_S = 1.0
 WIDGET, WIDGETS = "application/vnd.jupyter.widget-view+json", "application/vnd.jupyter.widget-state+json"
 
 
@@ -64,6 +68,31 @@ def with_parameters(path: Path, parameters: Mapping[str, object]) -> NotebookNod
     return notebook
 
 
+class PatientClient(NotebookClient):
+    """Looks for a reply each second.
+
+    For widgets nbclient writes to the socket that it awaits a cell's reply on, and can then miss that it has come until
+    the cell's time is over (nbclient issue 312).
+    """
+
+    async def async_start_new_kernel_client(self) -> Any:
+        """Start a kernel, and return a client of it that looks again."""
+        client = await super().async_start_new_kernel_client()
+        wait_once = client.shell_channel.get_msg
+
+        async def wait(timeout: float | None = None) -> Any:
+            end = math.inf if timeout is None else time.monotonic() + timeout
+            while True:
+                try:
+                    return await wait_once(timeout=max(min(LOOK_AGAIN_S, end - time.monotonic()), 0))
+                except Empty:
+                    if time.monotonic() >= end:
+                        raise
+
+        client.shell_channel.get_msg = wait
+        return client
+
+
 def execute(path: Path, parameters: Mapping[str, object], *, work: Path) -> NotebookNode:
     """Return a notebook with the outputs of all its cells.
 
@@ -76,7 +105,7 @@ def execute(path: Path, parameters: Mapping[str, object], *, work: Path) -> Note
         CellExecutionError: A cell raised an error.
     """
     notebook = with_parameters(path, parameters)
-    client = NotebookClient(notebook, timeout=TIMEOUT_S, resources={"metadata": {"path": str(path.parent)}})
+    client = PatientClient(notebook, timeout=TIMEOUT_S, resources={"metadata": {"path": str(path.parent)}})
     client.execute(env={**os.environ, "TMPDIR": str(work)})
     return notebook
 
