@@ -17,8 +17,6 @@ DARK_SHARE = 0.55
 MANY_CLASSES = 8
 #: Characters that fit under the matrix in one line.
 ROW_CHARACTERS = 48
-
-
 #: Columns of a label's row: what is true, and what was answered.
 ANSWERS = ("no,\nanswered no", "no,\nanswered yes", "yes,\nanswered no", "yes,\nanswered yes")
 
