@@ -22,13 +22,16 @@ ANSWERS = ("no,\nanswered no", "no,\nanswered yes", "yes,\nanswered no", "yes,\n
 
 
 def confusion_figure(matrix: NDArray[np.int64], *, classes: Sequence[str], title: str = "") -> Figure:
-    """Draw a confusion matrix: each cell with its cases and their percentage of the row, shaded by the latter.
+    """Draw a confusion matrix: each cell with its cases and their percentage of those with its truth, as its shade.
 
     Args:
-        matrix: Cases by true class (rows) and answered class (columns).
-        classes: Names of both.
+        matrix: (classes, classes), cases by true class (rows) and answered class (columns); where a case has several
+            labels (classes, 2, 2), for each label by no and yes, which are drawn as a row a label.
+        classes: Names of the classes.
         title: Above the matrix.
     """
+    if matrix.ndim > 2:
+        return _labels_figure(matrix, classes=classes, title=title)
     totals = matrix.sum(axis=1)
     figure = new_figure(6.0, 5.0)
     axes = figure.subplots()
@@ -43,14 +46,7 @@ def confusion_figure(matrix: NDArray[np.int64], *, classes: Sequence[str], title
     return figure
 
 
-def label_confusion_figure(matrices: NDArray[np.int64], *, classes: Sequence[str], title: str = "") -> Figure:
-    """Draw how each of several labels was answered: a row a label, each cell with its percentage of its truth's cases.
-
-    Args:
-        matrices: (labels, 2, 2), cases by truth (no, yes) and answer (no, yes).
-        classes: Names of the labels.
-        title: Above the matrix.
-    """
+def _labels_figure(matrices: NDArray[np.int64], *, classes: Sequence[str], title: str) -> Figure:
     rows = matrices.reshape(len(classes), 4)
     totals = np.repeat(matrices.sum(axis=2), 2, axis=1)
     figure = new_figure(6.0, 1.6 + 0.5 * len(classes))

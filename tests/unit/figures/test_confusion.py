@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from medweave.figures.confusion import confusion_figure, label_confusion_figure
+from medweave.figures.confusion import confusion_figure
 from medweave.figures.page import DOTS_PER_INCH
 
 
@@ -43,7 +43,7 @@ def test_the_picture_has_900_by_750_pixels():
 
 def test_each_label_has_a_row_of_its_truth_and_answers():
     matrices = np.array([[[8, 2], [1, 3]], [[14, 0], [0, 0]]])
-    figure = label_confusion_figure(matrices, classes=["nodule", "pleural_effusion"])
+    figure = confusion_figure(matrices, classes=["nodule", "pleural_effusion"])
     assert _texts(figure) == ["8\n80%", "2\n20%", "1\n25%", "3\n75%", "14\n100%", "0\n0%", "0", "0"]
     assert figure.axes[0].images[0].get_array().tolist() == [[0.8, 0.2, 0.25, 0.75], [1, 0, 0, 0]]
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["nodule", "pleural effusion"]

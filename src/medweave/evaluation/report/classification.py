@@ -12,7 +12,7 @@ from medweave.evaluation.calibration import reliability
 from medweave.evaluation.class_metrics import CLASS_METRICS, Answers
 from medweave.evaluation.classification import PATTERN_METRICS, ClassifiedCase, answers_of, predictions_table
 from medweave.evaluation.shortcut import CONTROL_METRICS
-from medweave.figures.confusion import confusion_figure, label_confusion_figure
+from medweave.figures.confusion import confusion_figure
 from medweave.figures.overlay import overlay_figure
 from medweave.figures.page import png_to_data_uri, save_and_embed
 from medweave.figures.reliability import reliability_figure
@@ -217,8 +217,7 @@ def _figures(name: str, answers: Answers, summary: Mapping[str, Any]) -> dict[st
             ),
         ),
     }
-    draw = label_confusion_figure if answers.multi_label else confusion_figure
-    matrix = draw(np.array(summary["confusion_matrix"]), classes=answers.classes, title=name)
+    matrix = confusion_figure(np.array(summary["confusion_matrix"]), classes=answers.classes, title=name)
     return {"Confusion matrix": ("confusion_matrix", matrix), **figures}
 
 

@@ -12,7 +12,7 @@ import streamlit as st
 from medweave.core.errors import DataError
 from medweave.core.files import read_json
 from medweave.evaluation.labels import equal_classes
-from medweave.figures.confusion import confusion_figure, label_confusion_figure
+from medweave.figures.confusion import confusion_figure
 from medweave.figures.page import figure_png
 from medweave.runs.ensemble import Ensemble
 from medweave.runs.evaluation_folder import EvaluationFolder
@@ -123,8 +123,7 @@ def _show_classes(of_head: dict[str, Any]) -> None:
         if of_head.get(name):
             left.metric(name.replace("_", " "), _interval(of_head[name]))
     if of_head.get("confusion_matrix"):
-        draw = label_confusion_figure if of_head["multi_label"] else confusion_figure
-        figure = draw(np.array(of_head["confusion_matrix"]), classes=of_head["classes"])
+        figure = confusion_figure(np.array(of_head["confusion_matrix"]), classes=of_head["classes"])
         right.image(figure_png(figure), width="stretch")
 
 
