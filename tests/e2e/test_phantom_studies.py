@@ -151,7 +151,7 @@ def test_the_demo_segments_and_diagnoses(tmp_path):
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     heads = _read(tmp_path / "demo/run/evaluation/test/summary.json")["heads"]
     assert min(heads[name]["mean_dice"]["mean"] for name in ("heart_ed", "heart_es")) >= 0.90
-    assert heads["diagnosis"]["accuracy"]["mean"] >= 0.4  # of ten cases; a fifth is chance
+    assert heads["diagnosis"]["accuracy"]["mean"] >= 0.5  # a fifth is chance
     assert heads["diagnosis_from_measurements"]["accuracy"]["mean"] >= 0.8
     assert "Traceback" not in result.stderr
     assert (tmp_path / "demo/bundle/model.onnx").is_file()
