@@ -5,9 +5,11 @@ comes from the recipe schema, the registered components, the command line, the f
 of a plug-in.
 """
 
+import csv
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import typer
@@ -40,6 +42,19 @@ def pages() -> list[Path]:
 def render(page: str) -> str:
     """Return a page with its generated parts as they should be now."""
     return BLOCK.sub(lambda match: f"{match[1]}\n{PARTS[match[2]]()}\n{match[3]}", page)
+
+
+def holdouts() -> str:
+    """Return a row for each fourth epoch of the trainings in docs/results/holdouts/chest_xray.csv, over the splits."""
+    names = {"val/accuracy_finding": "accuracy", "val/auc_finding": "ROC AUC", "val/dice": "Dice of the lungs"}
+    with (DOCS / "results" / "holdouts" / "chest_xray.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    lines = [f"| epoch | {' | '.join(names.values())} |", "| ---: |" + " ---: |" * len(names)]
+    for epoch in ("8", "12", "16", "20", "24", "28"):
+        values = {name: [float(row[name]) for row in rows if row["epoch"] == epoch] for name in names}
+        cells = (f"{mean(column):.3f} ({min(column):.3f} to {max(column):.3f})" for column in values.values())
+        lines.append(f"| {epoch} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def recipe_keys() -> str:
@@ -258,6 +273,7 @@ def _escaped(text: str) -> str:
 PARTS: dict[str, Callable[[], str]] = {
     "scores": scores,
     "class_scores": class_scores,
+    "holdouts": holdouts,
     "recipe_keys": recipe_keys,
     "recipe_components": recipe_components,
     "library": library,

@@ -14,7 +14,7 @@ class Resources(Callback):
     """Measures an epoch: its seconds, the share of them spent waiting for the loader, the memory held.
 
     Logged as `resources/…` beside the other values: seconds, loader_wait (a share of the training time), cpu_rss_mb,
-    and on a GPU gpu_allocated_mb and gpu_reserved_mb.
+    and on a GPU gpu_allocated_mb (the most at any moment of the epoch) and gpu_reserved_mb.
     """
 
     def __init__(self) -> None:
@@ -25,6 +25,8 @@ class Resources(Callback):
         """Start the clocks."""
         self._epoch_start = self._batch_end = time.perf_counter()
         self._waited = self._trained = 0.0
+        if torch.cuda.is_available():
+            torch.cuda.reset_peak_memory_stats()
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
@@ -54,7 +56,7 @@ class Resources(Callback):
             "cpu_rss_mb": psutil.Process().memory_info().rss / 2**20,
         }
         if torch.cuda.is_available():
-            values["gpu_allocated_mb"] = torch.cuda.memory_allocated() / 2**20
+            values["gpu_allocated_mb"] = torch.cuda.max_memory_allocated() / 2**20
             values["gpu_reserved_mb"] = torch.cuda.memory_reserved() / 2**20
         for name, value in values.items():
             pl_module.log(f"resources/{name}", value)

@@ -33,3 +33,17 @@ def test_memory_is_this_process_resident_set():
     resources.on_train_epoch_end(None, module)
     held = psutil.Process().memory_info().rss / 2**20
     assert module.logged["resources/cpu_rss_mb"] == pytest.approx(held, rel=0.1)
+
+
+def test_the_memory_of_a_gpu_is_the_most_of_the_epoch(monkeypatch):
+    most, reset = 3 * 2**20, []
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.reset_peak_memory_stats", lambda: reset.append("epoch starts"))
+    monkeypatch.setattr("torch.cuda.max_memory_allocated", lambda: most)
+    monkeypatch.setattr("torch.cuda.memory_reserved", lambda: 4 * 2**20)
+    resources, module = Resources(), Module()
+    resources.on_train_epoch_start(None, module)
+    assert reset == ["epoch starts"]
+    resources.on_train_epoch_end(None, module)
+    assert module.logged["resources/gpu_allocated_mb"] == 3.0
+    assert module.logged["resources/gpu_reserved_mb"] == 4.0
