@@ -12,7 +12,7 @@ from medweave.recipes.section import Component, Name, Section
 #: Of the schema; a program refuses a newer one than its own.
 FORMAT_VERSION = 1
 ThresholdOf = Literal["sigmoid segmentation", "multi-label class"]
-NO_ATTENTION = "not in a bundle: where the network looked needs its gradients; predict with the run."
+NO_ATTENTION = "not in a bundle, which has no gradients; predict with the run."
 
 
 class TrainingFacts(Section):

@@ -121,7 +121,7 @@ def run(
     facts = read_facts(model)
     predictor = _configured(load_predictor(model, provider=provider), options)
     if options.overlay and predictor.network_classes and not predictor.can_explain:
-        logger.warning("pictures of where the network looked for its classes are %s", NO_ATTENTION)
+        logger.warning("pictures of where the network looked are %s", NO_ATTENTION)
     cases = cases_of_paths(inputs, source=predictor.source, layout=build_layout(facts.layout))
     environment = describe_environment()
     described = {"path": str(model), "kind": facts.kind, "sha256": facts.sha256}
