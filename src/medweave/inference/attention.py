@@ -9,6 +9,8 @@ from monai.visualize import GradCAM
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from medweave.models.features import Features
+from medweave.models.heads.head import ClassificationHead
 from medweave.models.multitask import MultiTaskModel
 
 
@@ -31,10 +33,15 @@ def grad_cam(
     """
     was_training = model.training
     model.eval()
+    classifier: ClassificationHead = model.classification_heads[head]  # type: ignore[assignment]
+    with torch.no_grad():
+        pyramids = model.encode(images, present)
+        is_decoded = classifier.looks_at_segmentations
+        features = model.decode(pyramids, present) if is_decoded else Features(pyramids, {}, present)
     maps = {}
     for name, image in images.items():
         if bool(present[name].any()):
-            tapped = _TappedModel(model, images, present, name=name, head=head)
+            tapped = _TappedHead(classifier, features, name=name)
             with torch.enable_grad():
                 found = GradCAM(tapped, target_layers="tap", postprocessing=_positive)(image, class_idx=class_index)
             maps[name] = np.asarray(torch.as_tensor(found).detach().cpu()[0, 0], np.float32)
@@ -43,37 +50,30 @@ def grad_cam(
     return {name: _scaled(found) for name, found in maps.items()}
 
 
-class _TappedModel(nn.Module):
-    """A head's logits as a function of one input, with the features that it pools of it passing a layer `tap`."""
+class _TappedHead(nn.Module):
+    """A head's logits, with the features that it pools of one input passing a layer `tap`, where gradients end."""
 
-    def __init__(
-        self,
-        model: MultiTaskModel,
-        images: Mapping[str, Tensor],
-        present: Mapping[str, Tensor],
-        *,
-        name: str,
-        head: str,
-    ) -> None:
+    def __init__(self, head: ClassificationHead, features: Features, *, name: str) -> None:
         super().__init__()
-        self.model, self.images, self.present = model, images, present
-        self.name, self.head = name, head
+        self.head, self.features, self.name = head, features, name
         self.tap = nn.Identity()
 
-    def forward(self, image: Tensor) -> Tensor:
-        pyramids = self.model.encode({**self.images, self.name: image}, self.present)
-        head = self.model.classification_heads[self.head]
-        decoder = head.decoder_of(self.name)  # type: ignore[operator]
+    def forward(self, image: Tensor) -> Tensor:  # noqa: ARG002 -- GradCAM enlarges the map to its size
+        """Return the logits (1, classes) of the image that the features are of."""
+        pyramids, segmentations = dict(self.features.pyramids), dict(self.features.segmentations)
+        decoder = self.head.decoder_of(self.name)
         if decoder is None:
             *finer, coarsest = pyramids[self.name]
-            pyramids[self.name] = [*finer, self.tap(coarsest)]
-        features = self.model.decode(pyramids, self.present)
-        if decoder is not None:
-            found = features.segmentations[decoder]
-            tapped = {decoder: replace(found, decoded=self.tap(found.decoded))}
-            features = replace(features, segmentations={**features.segmentations, **tapped})
-        logits: Tensor = head(features)
+            pyramids[self.name] = [*finer, self._tapped(coarsest)]
+        else:
+            found = segmentations[decoder]
+            segmentations[decoder] = replace(found, decoded=self._tapped(found.decoded))
+        logits: Tensor = self.head(replace(self.features, pyramids=pyramids, segmentations=segmentations))
         return logits
+
+    def _tapped(self, maps: Tensor) -> Tensor:
+        tapped: Tensor = self.tap(maps.detach().requires_grad_())
+        return tapped
 
 
 def _positive(found: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ class FeaturePooling(nn.Module):
 
     Attributes:
         channels: Length of each input's vector.
+        looks_at_segmentations: Whether any vector depends on a segmentation head.
     """
 
     def __init__(self, *, sources: FeatureChannels, pool_from: PoolFrom, pooling: PoolingKind) -> None:
@@ -39,6 +40,7 @@ class FeaturePooling(nn.Module):
             )
             raise ValueError(message)
         self.decoded = set(self.heads) if pool_from == "decoder" else set()
+        self.looks_at_segmentations = pool_from == "decoder" or pooling == "mask"
         self.activations = dict(sources.activations)
         self.channels = {
             name: sources.decoded[self.heads[name]] if name in self.decoded else levels[-1]

@@ -132,3 +132,19 @@ def test_an_absent_input_has_no_map(model):
     assert (
         grad_cam(model, {"a": torch.zeros(1, 1, 16, 12)}, {"a": torch.tensor([False])}, head="c", class_index=0) == {}
     )
+
+
+def test_decoders_run_only_for_heads_that_look_at_what_they_make(model):
+    image, present = {"a": torch.randn(1, 1, 16, 12)}, {"a": torch.tensor([True])}
+    for asked, decoded in ((model, 0), (_model("decoder"), 1)):
+        calls = []
+        asked.segmentation_heads["s"].register_forward_hook(lambda *_, calls=calls: calls.append("decoded"))
+        grad_cam(asked, image, present, head="c", class_index=0)
+        assert len(calls) == decoded
+
+
+def test_each_input_is_encoded_once(model):
+    calls = []
+    model.encoders["a"].register_forward_hook(lambda *_: calls.append("encoded"))
+    grad_cam(model, {"a": torch.randn(1, 1, 16, 12)}, {"a": torch.tensor([True])}, head="c", class_index=0)
+    assert calls == ["encoded"]

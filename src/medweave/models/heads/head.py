@@ -43,6 +43,11 @@ class ClassificationHead(nn.Module):
 
     kind: ClassVar[Literal["classification"]] = "classification"
 
+    @property
+    def looks_at_segmentations(self) -> bool:
+        """Whether its answer depends on what the segmentation heads make of the pyramids."""
+        return True
+
     def decoder_of(self, input_name: str) -> str | None:  # noqa: ARG002
         """Return the segmentation head whose decoded features it takes of an input; None where the pyramid's own."""
         return None

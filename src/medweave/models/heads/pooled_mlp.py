@@ -72,6 +72,11 @@ class PooledMLPHead(ClassificationHead):
             layers += [nn.Dropout(share)]
         self.classifier = nn.Sequential(*layers, nn.Linear(widths[-1], classes))
 
+    @property
+    def looks_at_segmentations(self) -> bool:
+        """Whether it pools decoded features, or within a predicted mask."""
+        return self.pooling.looks_at_segmentations
+
     def decoder_of(self, input_name: str) -> str | None:
         """Return the first segmentation head on an input where the head pools from the decoder."""
         return self.pooling.heads[input_name] if input_name in self.pooling.decoded else None

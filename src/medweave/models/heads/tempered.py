@@ -19,6 +19,11 @@ class TemperedHead(ClassificationHead):
         self.head = head
         self.temperature = temperature
 
+    @property
+    def looks_at_segmentations(self) -> bool:
+        """What the head says."""
+        return self.head.looks_at_segmentations
+
     def decoder_of(self, input_name: str) -> str | None:
         """Return what the head says."""
         return self.head.decoder_of(input_name)
