@@ -1,10 +1,12 @@
 """The augmentation contract, its registry, and the seeded pipeline."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated
 
 import torch
+from monai.data import get_track_meta, set_track_meta
 from monai.transforms import Compose, Transform
 from pydantic import Field
 from torch import Tensor
@@ -58,7 +60,18 @@ class AugmentationPipeline:
     def __call__(self, sample: Mapping[str, Tensor], *, seed: int) -> dict[str, Tensor]:
         """Return the transformed sample; one seed always gives one result, in any process."""
         self._compose.set_random_state(seed=seed)
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), _without_history():
             torch.default_generator.manual_seed(seed)  # `torch.manual_seed` would seed that of a GPU too
             transformed = self._compose(dict(sample))
         return {key: torch.as_tensor(value).as_subclass(Tensor) for key, value in transformed.items()}
+
+
+@contextmanager
+def _without_history() -> Iterator[None]:
+    """Keep MONAI from writing down what is done to each tensor, which takes time and which nobody reads."""
+    was_tracked = get_track_meta()
+    set_track_meta(val=False)
+    try:
+        yield
+    finally:
+        set_track_meta(val=was_tracked)

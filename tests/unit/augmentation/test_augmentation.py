@@ -1,8 +1,9 @@
 import pytest
 import torch
-from monai.transforms import RandGaussianNoised
+from monai.data import get_track_meta
+from monai.transforms import Compose, RandGaussianNoised
 
-from medweave.augmentation.augmentation import AugmentationPipeline, SampleKeys
+from medweave.augmentation.augmentation import AUGMENTATIONS, AugmentationPipeline, SampleKeys
 from medweave.augmentation.intensity import noise
 from medweave.augmentation.spatial import affine, flip
 
@@ -66,3 +67,29 @@ def test_the_global_generator_is_left_alone():
 
 def test_the_result_is_plain_tensors():
     assert {type(value) for value in _pipeline()(_sample(), seed=3).values()} == {torch.Tensor}
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS.names())
+def test_the_result_is_monai_s_with_its_history(name):
+    transforms = [AUGMENTATIONS.get(name)(KEYS, probability=1.0)]
+    compose = Compose(transforms, map_items=False)
+    for seed in range(3):
+        compose.set_random_state(seed=seed)
+        torch.manual_seed(seed)
+        expected = compose(_sample())
+        found = AugmentationPipeline(transforms)(_sample(), seed=seed)
+        assert all(
+            torch.equal(found[key], torch.as_tensor(expected[key]).as_subclass(torch.Tensor)) for key in KEYS.all
+        )
+
+
+def test_monai_tracks_again_afterwards_also_after_an_error():
+    def fail(_):
+        raise ValueError
+
+    assert get_track_meta()
+    _pipeline()(_sample(), seed=0)
+    assert get_track_meta()
+    with pytest.raises(RuntimeError):
+        AugmentationPipeline([fail])(_sample(), seed=0)
+    assert get_track_meta()
