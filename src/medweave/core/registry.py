@@ -1,13 +1,15 @@
 """Named components: a recipe says a name, a registry answers with the class or function.
 
 A registry imports its home package (and thereby the built-in components) and the installed plug-ins at the first
-look-up, so that `medweave --help` and the recipe schema never import PyTorch.
+look-up, so that `medweave --help` and the recipe schema never import PyTorch. A component in a module of its own name
+is found without the others, so that prediction with a network of medweave's own layers never imports MONAI.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pkgutil import walk_packages
 from threading import RLock
 from typing import Any, Generic, TypeVar
@@ -73,7 +75,9 @@ class Registry(Generic[ComponentT]):
         Raises:
             UsageError: No component has that name; the message lists those that exist.
         """
-        self._load()
+        self._load_namesake(name)
+        if name not in self._components:
+            self._load()
         if name not in self._components:
             lacking = [f"plug-in {module} needs {package}" for module, package in load_installed_plugins().items()]
             raise UsageError(
@@ -91,6 +95,14 @@ class Registry(Generic[ComponentT]):
         """
         module = self.get(name).__module__
         return None if module.partition(".")[0] == self.home.partition(".")[0] else module
+
+    def _load_namesake(self, name: str) -> None:
+        """Import the home's module that is called as the component, if there is one: all of them take seconds."""
+        with _LOADING:
+            if name not in self._components and not self._is_loaded and name.isidentifier():
+                module = f"{self.home}.{name}"
+                if find_spec(module) is not None:
+                    import_module(module)
 
     def _load(self) -> None:
         with _LOADING:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from safetensors.torch import load_file
 
-from medweave.building.check import read_recipe
 from medweave.building.model import build_model
 from medweave.building.study import build_study_source, patch_sizes
 from medweave.core.errors import RunError
+from medweave.core.registry import load_plugins
 from medweave.inference.backends.torch import TorchBackend, to_channels_last
 from medweave.inference.device import best_device
 from medweave.inference.gate.gate import InputGate
@@ -20,6 +20,7 @@ from medweave.inference.temperature import load_temperatures
 from medweave.measurement_classifiers.classifier import MeasurementClassifier
 from medweave.models.heads.tempered import TemperedHead
 from medweave.models.multitask import MultiTaskModel
+from medweave.recipes.loader import load_recipe
 from medweave.recipes.schema import Recipe
 from medweave.runs.continuation import refuse_unfinished_folds
 from medweave.runs.ensemble import Ensemble
@@ -104,7 +105,7 @@ def _load_ensemble(run: RunFolder) -> Predictor:
     first = members[0]
     for member in members:
         _temper(member)
-    recipe = read_recipe(run.recipe)
+    recipe = _recipe_of(run)
     gates = [member.gate for member in members if member.gate is not None]
     return Predictor(
         source=build_study_source(recipe),
@@ -130,8 +131,15 @@ def _temper(predictor: Predictor) -> None:
             heads[name] = TemperedHead(heads[name], temperature=temperature)  # type: ignore[arg-type]
 
 
+def _recipe_of(run: RunFolder) -> Recipe:
+    """Read the recipe of a run, which `train` has checked and completed; to check it again takes seconds."""
+    recipe = load_recipe(run.recipe)
+    load_plugins(recipe.plugins)
+    return recipe
+
+
 def _load_single(run: RunFolder) -> Predictor:
-    recipe = read_recipe(run.recipe)
+    recipe = _recipe_of(run)
     model = build_model(recipe)
     if not run.weights.is_file():
         raise RunError(

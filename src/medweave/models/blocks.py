@@ -1,9 +1,8 @@
 """Normalisation layers and convolution blocks that the encoders and decoders share."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Literal
 
-from monai.networks.layers.factories import Conv, Pool
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
@@ -13,6 +12,10 @@ from medweave.models.instance_norm import InstanceNorm2d, InstanceNorm3d
 #: Channels of each level of a network, finest first.
 LevelChannels = Annotated[Sequence[PositiveInt], Field(min_length=2)]
 Norm = Literal["batch", "instance", "group"]
+
+#: By the number of axes.
+CONVOLUTIONS: Mapping[int, Callable[..., nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
+AVERAGE_POOLINGS: Mapping[int, Callable[..., nn.Module]] = {2: nn.AvgPool2d, 3: nn.AvgPool3d}
 
 
 #: One number for each axis.
@@ -67,7 +70,7 @@ class DoubleConv(nn.Sequential):
     def __init__(
         self, in_channels: int, out_channels: int, *, norm: Norm, spatial_dims: int, kernel: int | Axes = 3
     ) -> None:
-        convolution = Conv[Conv.CONV, spatial_dims]
+        convolution = CONVOLUTIONS[spatial_dims]
         layers: list[nn.Module] = []
         for channels in (in_channels, out_channels):
             layers += [
@@ -101,7 +104,7 @@ class ResidualBlock(nn.Module):
         kernel: int | Axes = 3,
     ) -> None:
         super().__init__()
-        convolution = Conv[Conv.CONV, spatial_dims]
+        convolution = CONVOLUTIONS[spatial_dims]
         padding = same_padding(kernel)
         self.body = nn.Sequential(
             convolution(in_channels, out_channels, kernel_size=kernel, padding=padding, stride=stride, bias=False),
@@ -110,7 +113,7 @@ class ResidualBlock(nn.Module):
             convolution(out_channels, out_channels, kernel_size=kernel, padding=padding, bias=False),
             make_norm(norm, out_channels, spatial_dims=spatial_dims),
         )
-        pool = Pool[Pool.AVG, spatial_dims]
+        pool = AVERAGE_POOLINGS[spatial_dims]
         shortcut: list[nn.Module] = [pool(stride)] if stride not in (1, (1,) * spatial_dims) else []
         if in_channels != out_channels:
             shortcut += [

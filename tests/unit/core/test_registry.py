@@ -163,3 +163,19 @@ def test_an_installed_plug_in_that_lacks_pytorch_is_left_out_until_it_may_be_mea
     assert registry.names() == ["cat"]
     with pytest.raises(UsageError, match=r"unknown animal 'emu'.*Fix: plug-in zoo_plugin needs torch, which is not"):
         registry.get("emu")
+
+
+def test_a_component_in_a_module_of_its_name_is_found_without_the_others(package: str, tmp_path: Path) -> None:
+    (tmp_path / "animals" / "dog.py").write_text(
+        "from animals import ANIMALS\n\n@ANIMALS.register('dog')\nclass Dog:\n    pass\n"
+    )
+    registry = _registry(package)
+    assert registry.get("dog").__name__ == "Dog"
+    assert "animals.pets.cat" not in sys.modules
+    assert registry.names() == ["cat", "dog"]
+
+
+def test_a_module_that_registers_no_component_of_its_name_is_none(package: str, tmp_path: Path) -> None:
+    (tmp_path / "animals" / "zebra.py").touch()
+    with pytest.raises(UsageError, match="unknown animal 'zebra'"):
+        _registry(package).get("zebra")

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-from monai.networks.layers.factories import Conv
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from medweave.models.blocks import Norm, make_norm
+from medweave.models.blocks import CONVOLUTIONS, Norm, make_norm
 from medweave.models.decoders.monai_unet import MonaiUNetDecoder
 from medweave.models.encoders.encoder import Stride, equal_strides
 from medweave.models.features import Activation, SegmentationOutput
@@ -73,7 +72,7 @@ class MonaiUNetDecoderHead(SegmentationHead):
 
 def _projection(in_channels: int, out_channels: int, *, norm: Norm, spatial_dims: int) -> nn.Sequential:
     """Return a 3x3(x3) convolution to half the channels, normalisation, ReLU and a 1x1(x1) convolution."""
-    convolution = Conv[Conv.CONV, spatial_dims]
+    convolution = CONVOLUTIONS[spatial_dims]
     return nn.Sequential(
         convolution(in_channels, in_channels // 2, kernel_size=3, padding=1),
         make_norm(norm, in_channels // 2, spatial_dims=spatial_dims),

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from monai.networks.layers.factories import Conv
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from medweave.models.blocks import Norm
+from medweave.models.blocks import CONVOLUTIONS, Norm
 from medweave.models.decoders.unet import UNetDecoder
 from medweave.models.encoders.encoder import Stride
 from medweave.models.features import Activation, SegmentationOutput
@@ -58,7 +57,7 @@ class UNetDecoderHead(SegmentationHead):
             message = f"deep_supervision must be from 1 to {len(self.decoder.channels)}, got {deep_supervision}"
             raise ValueError(message)
         self.decoded_channels = self.decoder.channels[0]
-        convolution = Conv[Conv.CONV, spatial_dims]
+        convolution = CONVOLUTIONS[spatial_dims]
         self.projections = nn.ModuleList(
             convolution(self.decoder.channels[level], logit_channels(structures, activation), kernel_size=1)
             for level in range(deep_supervision)
