@@ -1,13 +1,13 @@
 """Where a classification head looks: Grad-CAM on the features that it pools."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
-from monai.visualize import GradCAM
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn import functional
 
 from medweave.models.features import Features
 from medweave.models.heads.head import ClassificationHead
@@ -17,7 +17,7 @@ from medweave.models.multitask import MultiTaskModel
 def grad_cam(
     model: MultiTaskModel, images: Mapping[str, Tensor], present: Mapping[str, Tensor], *, head: str, class_index: int
 ) -> dict[str, NDArray[np.float32]]:
-    """Return how much each place of each input speaks for a class (Selvaraju et al., ICCV 2017; MONAI's GradCAM).
+    """Return how much each place of each input speaks for a class (Selvaraju et al., ICCV 2017).
 
     The features are the decoder's finest where the head pools these, and the encoder's coarsest otherwise.
 
@@ -38,48 +38,38 @@ def grad_cam(
         pyramids = model.encode(images, present)
         is_decoded = classifier.looks_at_segmentations
         features = model.decode(pyramids, present) if is_decoded else Features(pyramids, {}, present)
-    maps = {}
-    for name, image in images.items():
-        if bool(present[name].any()):
-            tapped = _TappedHead(classifier, features, name=name)
-            with torch.enable_grad():
-                found = GradCAM(tapped, target_layers="tap", postprocessing=_positive)(image, class_idx=class_index)
-            maps[name] = np.asarray(torch.as_tensor(found).detach().cpu()[0, 0], np.float32)
-    model.zero_grad(set_to_none=True)
+    maps = {
+        name: _scaled(_map(classifier, features, name=name, class_index=class_index, size=image.shape[2:]))
+        for name, image in images.items()
+        if bool(present[name].any())
+    }
     model.train(was_training)
-    return {name: _scaled(found) for name, found in maps.items()}
+    return maps
 
 
-class _TappedHead(nn.Module):
-    """A head's logits, with the features that it pools of one input passing a layer `tap`, where gradients end."""
-
-    def __init__(self, head: ClassificationHead, features: Features, *, name: str) -> None:
-        super().__init__()
-        self.head, self.features, self.name = head, features, name
-        self.tap = nn.Identity()
-
-    def forward(self, image: Tensor) -> Tensor:  # noqa: ARG002 -- GradCAM enlarges the map to its size
-        """Return the logits (1, classes) of the image that the features are of."""
-        pyramids, segmentations = dict(self.features.pyramids), dict(self.features.segmentations)
-        decoder = self.head.decoder_of(self.name)
-        if decoder is None:
-            *finer, coarsest = pyramids[self.name]
-            pyramids[self.name] = [*finer, self._tapped(coarsest)]
-        else:
-            found = segmentations[decoder]
-            segmentations[decoder] = replace(found, decoded=self._tapped(found.decoded))
-        logits: Tensor = self.head(replace(self.features, pyramids=pyramids, segmentations=segmentations))
-        return logits
-
-    def _tapped(self, maps: Tensor) -> Tensor:
-        tapped: Tensor = self.tap(maps.detach().requires_grad_())
-        return tapped
+def _map(head: ClassificationHead, features: Features, *, name: str, class_index: int, size: Sequence[int]) -> Tensor:
+    """Return the positive part of what an input's features, weighted by their mean gradients, add up to, enlarged."""
+    decoder = head.decoder_of(name)
+    pooled = features.pyramids[name][-1] if decoder is None else features.segmentations[decoder].decoded
+    pooled = pooled.detach().requires_grad_()
+    with torch.enable_grad():
+        logit = head(_replaced(features, pooled, name=name, decoder=decoder))[0, class_index]
+        (gradient,) = torch.autograd.grad(logit, pooled, allow_unused=True, materialize_grads=True)
+    space = tuple(range(2, pooled.ndim))
+    found = torch.relu((gradient.mean(dim=space, keepdim=True) * pooled.detach()).sum(dim=1, keepdim=True))
+    linear = "bilinear" if len(space) == 2 else "trilinear"
+    return functional.interpolate(found.float(), size=tuple(size), mode=linear, align_corners=False)[0, 0]
 
 
-def _positive(found: Tensor) -> Tensor:
-    return torch.relu(found)
+def _replaced(features: Features, pooled: Tensor, *, name: str, decoder: str | None) -> Features:
+    """Return the features with others in the place of those that a head pools of an input."""
+    if decoder is None:
+        return replace(features, pyramids={**features.pyramids, name: [*features.pyramids[name][:-1], pooled]})
+    found = replace(features.segmentations[decoder], decoded=pooled)
+    return replace(features, segmentations={**features.segmentations, decoder: found})
 
 
-def _scaled(found: NDArray[np.float32]) -> NDArray[np.float32]:
-    largest = float(found.max())
-    return found / largest if largest > 0 else np.zeros_like(found)
+def _scaled(found: Tensor) -> NDArray[np.float32]:
+    values: NDArray[np.float32] = found.cpu().numpy()
+    largest = float(values.max())
+    return values / largest if largest > 0 else np.zeros_like(values)

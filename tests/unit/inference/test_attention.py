@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 import torch
+from monai.visualize import GradCAM
+from torch import nn
 from torch.nn import functional
 
 from medweave.inference.attention import grad_cam
@@ -148,3 +150,24 @@ def test_each_input_is_encoded_once(model):
     model.encoders["a"].register_forward_hook(lambda *_: calls.append("encoded"))
     grad_cam(model, {"a": torch.randn(1, 1, 16, 12)}, {"a": torch.tensor([True])}, head="c", class_index=0)
     assert calls == ["encoded"]
+
+
+def test_the_map_is_monai_s(model):
+    """Of a layer through which the coarsest features pass."""
+
+    class Tapped(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.tap = nn.Identity()
+
+        def forward(self, image):
+            *finer, coarsest = model.encode({"a": image}, present)["a"]
+            return model.answer({"a": [*finer, self.tap(coarsest)]}, present)["c"][0]
+
+    model.eval()
+    image, present = torch.randn(1, 1, 16, 12), {"a": torch.tensor([True])}
+    for index in range(3):
+        raw = GradCAM(Tapped(), target_layers="tap", postprocessing=torch.relu)(image, class_idx=index)[0, 0]
+        expected = np.asarray(torch.as_tensor(raw).detach())
+        found = grad_cam(model, {"a": image}, present, head="c", class_index=index)["a"]
+        np.testing.assert_allclose(found, expected / max(float(expected.max()), 1e-12), atol=1e-5)

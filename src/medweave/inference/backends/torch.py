@@ -9,14 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from medweave.core.optional import import_optional
+from medweave.inference.attention import grad_cam
 from medweave.inference.gate.features import feature_output
 from medweave.models.multitask import MultiTaskModel
 
 ModelT = TypeVar("ModelT", bound=nn.Module)
-
-#: Imports MONAI, which takes seconds, so it is imported when a map is asked for.
-ATTENTION = "medweave.inference.attention"
 
 AUTOCAST_TYPES: dict[str, torch.dtype] = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -104,14 +101,13 @@ class TorchBackend:
     ) -> dict[str, NDArray[np.float32]]:
         """Return how much each place (*spatial) of each present input of a batch of one speaks for a class."""
         device = next(self.model.parameters()).device
-        maps: dict[str, NDArray[np.float32]] = import_optional(ATTENTION).grad_cam(
+        return grad_cam(
             self.model,
             {name: _to_device(array, device) for name, array in images.items()},
             {name: torch.from_numpy(flags).to(device) for name, flags in present.items()},
             head=head,
             class_index=class_index,
         )
-        return maps
 
 
 def _to_device(array: NDArray[Any], device: torch.device) -> torch.Tensor:
