@@ -1,11 +1,9 @@
 """Where the network looked (Grad-CAM), against one pass of the network."""
 
-import time
-from collections.abc import Callable
 from statistics import median
 
 import torch
-from recording import machine_facts, record
+from recording import machine_facts, record, timed
 
 from medweave.building.check import read_recipe
 from medweave.building.model import build_model
@@ -56,12 +54,6 @@ def measure(name: str, shape: tuple[int, ...]) -> tuple[list[float], list[float]
     times = [(timed(answer), timed(explain)) for _ in range(ROUNDS + 1)][1:]  # the first warms up
     passes, maps = (list(column) for column in zip(*times, strict=True))
     return passes, maps
-
-
-def timed(work: Callable[[], None]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 if __name__ == "__main__":

@@ -2,8 +2,6 @@
 
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -11,7 +9,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import SimpleITK as sitk
 import torch
-from recording import machine_facts, record
+from recording import machine_facts, record, timed
 
 from medweave.building.check import read_recipe
 from medweave.building.model import build_model
@@ -105,12 +103,6 @@ def networks(model: MultiTaskModel, path: Path) -> tuple[list[float], list[float
             eager.append(timed(lambda: model({"radiograph": tensor}, {"radiograph": flags})))
             bundle.append(timed(lambda: backend({"radiograph": image}, {"radiograph": present})))
     return eager[2:], bundle[2:]
-
-
-def timed(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 if __name__ == "__main__":

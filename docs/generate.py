@@ -44,19 +44,6 @@ def render(page: str) -> str:
     return BLOCK.sub(lambda match: f"{match[1]}\n{PARTS[match[2]]()}\n{match[3]}", page)
 
 
-def holdouts() -> str:
-    """Return a row for each fourth epoch of the trainings in docs/results/holdouts/chest_xray.csv, over the splits."""
-    names = {"val/accuracy_finding": "accuracy", "val/auc_finding": "ROC AUC", "val/dice": "Dice of the lungs"}
-    with (DOCS / "results" / "holdouts" / "chest_xray.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    lines = [f"| epoch | {' | '.join(names.values())} |", "| ---: |" + " ---: |" * len(names)]
-    for epoch in ("8", "12", "16", "20", "24", "28"):
-        values = {name: [float(row[name]) for row in rows if row["epoch"] == epoch] for name in names}
-        cells = (f"{mean(column):.3f} ({min(column):.3f} to {max(column):.3f})" for column in values.values())
-        lines.append(f"| {epoch} | {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
 def recipe_keys() -> str:
     """Return a table for each section of a recipe."""
     schema = json_schema()
@@ -241,6 +228,19 @@ def class_scores() -> str:
                 _class_row("", f"{task}, {'all inputs' if name == 'complete' else name}", part, metrics)
                 for name, part in patterns.items()
             ]
+    return "\n".join(lines)
+
+
+def holdouts() -> str:
+    """Return a row for each fourth epoch of the trainings in docs/results/holdouts/chest_xray.csv, over the splits."""
+    names = {"val/accuracy_finding": "accuracy", "val/auc_finding": "ROC AUC", "val/dice": "Dice of the lungs"}
+    with (DOCS / "results" / "holdouts" / "chest_xray.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    lines = [f"| epoch | {' | '.join(names.values())} |", "| ---: |" + " ---: |" * len(names)]
+    for epoch in ("8", "12", "16", "20", "24", "28"):
+        values = {name: [float(row[name]) for row in rows if row["epoch"] == epoch] for name in names}
+        cells = (f"{mean(column):.3f} ({min(column):.3f} to {max(column):.3f})" for column in values.values())
+        lines.append(f"| {epoch} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

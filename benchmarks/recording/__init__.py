@@ -1,9 +1,10 @@
-"""What every benchmark does: state the machine, write its numbers into docs/results/, print them."""
+"""What benchmarks share: state the machine, time a call, write the numbers into docs/results/, print them."""
 
 import os
 import platform
 import resource
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,13 @@ def print_rows(title: str, rows: Sequence[tuple[str, float, str]]) -> None:
     print(title)
     for quantity, value, unit in rows:
         print(f"  {quantity:60} {value:>10.4g} {unit}")
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Return the seconds that a call takes."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
 
 
 def peak_memory_mb() -> float:

@@ -5,20 +5,16 @@ import sys
 
 SLOW = ("monai", "torch._dynamo", "sklearn", "pandas")
 OWN_LAYERS = (
-    "model.encoders.mri={name: residual_unet, channels: [4, 8], blocks: [1, 1]}",
+    "model.encoders.mri={name: residual_unet, blocks: [1, 1, 1]}",
     "model.heads.heart={name: unet_decoder}",
-    "training.max_epochs=1",
-    "training.loader_workers=0",
-    "training.precision=float32",
-    "preprocessing.mri.spacing_mm=[8,8,8]",
 )
 
 
 def test_a_network_of_medweave_s_own_layers_is_loaded_without_what_only_training_needs(
-    heart_study, prepare_with, tmp_path
+    heart_study, tiny_overrides, prepare_with, tmp_path
 ):
     run = tmp_path / "run"
-    prepare_with("train", "heart_small", "--data", heart_study, "--output", run, *OWN_LAYERS)
+    prepare_with("train", "heart_small", "--data", heart_study, "--output", run, *OWN_LAYERS, *tiny_overrides)
     program = (
         "import sys; from pathlib import Path; from medweave.inference.loading import load_predictor;"
         "load_predictor(Path(sys.argv[1])); print(*sorted({*sys.argv[2:]} & {*sys.modules}))"

@@ -38,11 +38,11 @@ def grad_cam(
         pyramids = model.encode(images, present)
         is_decoded = classifier.looks_at_segmentations
         features = model.decode(pyramids, present) if is_decoded else Features(pyramids, {}, present)
-    maps = {
-        name: _scaled(_map(classifier, features, name=name, class_index=class_index, size=image.shape[2:]))
-        for name, image in images.items()
-        if bool(present[name].any())
-    }
+        maps = {
+            name: _scaled(_map(classifier, features, name=name, class_index=class_index, size=image.shape[2:]))
+            for name, image in images.items()
+            if bool(present[name].any())
+        }
     model.train(was_training)
     return maps
 
@@ -56,7 +56,7 @@ def _map(head: ClassificationHead, features: Features, *, name: str, class_index
         logit = head(_replaced(features, pooled, name=name, decoder=decoder))[0, class_index]
         (gradient,) = torch.autograd.grad(logit, pooled, allow_unused=True, materialize_grads=True)
     space = tuple(range(2, pooled.ndim))
-    found = torch.relu((gradient.mean(dim=space, keepdim=True) * pooled.detach()).sum(dim=1, keepdim=True))
+    found = torch.relu((gradient.mean(dim=space, keepdim=True) * pooled).sum(dim=1, keepdim=True))
     linear = "bilinear" if len(space) == 2 else "trilinear"
     return functional.interpolate(found.float(), size=tuple(size), mode=linear, align_corners=False)[0, 0]
 

@@ -15,8 +15,6 @@ Norm = Literal["batch", "instance", "group"]
 
 #: By the number of axes.
 CONVOLUTIONS: Mapping[int, Callable[..., nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
-AVERAGE_POOLINGS: Mapping[int, Callable[..., nn.Module]] = {2: nn.AvgPool2d, 3: nn.AvgPool3d}
-
 
 #: One number for each axis.
 Axes = tuple[int, ...]
@@ -113,7 +111,7 @@ class ResidualBlock(nn.Module):
             convolution(out_channels, out_channels, kernel_size=kernel, padding=padding, bias=False),
             make_norm(norm, out_channels, spatial_dims=spatial_dims),
         )
-        pool = AVERAGE_POOLINGS[spatial_dims]
+        pool: Callable[..., nn.Module] = nn.AvgPool2d if spatial_dims == 2 else nn.AvgPool3d
         shortcut: list[nn.Module] = [pool(stride)] if stride not in (1, (1,) * spatial_dims) else []
         if in_channels != out_channels:
             shortcut += [
